@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 from apps.accounts.models import Project, Role, Tenant, User
 from apps.platform_settings import store
@@ -26,6 +27,12 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def own_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count failed logins of each test by themselves; the counters of earlier ones end on their own."""
     monkeypatch.setattr(settings, "THROTTLE_PREFIX", f"throttle:{uuid4().hex}:")
+
+
+@pytest.fixture(autouse=True)
+def default_language() -> None:
+    """Start each test in the default language: the last request of the test before stays active in its thread."""
+    translation.deactivate()
 
 
 @pytest.fixture

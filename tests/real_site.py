@@ -17,7 +17,16 @@ from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey, Tenant, User
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.image import import_image
-from apps.drivers.specs import PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
+from apps.drivers.specs import (
+    EdgeSpec,
+    ExternalPortSpec,
+    PortSpec,
+    ProviderNetworkSpec,
+    SecurityGroupSpec,
+    SubnetSpec,
+    TranslatedAddressSpec,
+    VpcSpec,
+)
 from apps.infrastructure import backends
 from apps.infrastructure.enrolment import enroll_host
 from apps.infrastructure.models import Host
@@ -26,7 +35,7 @@ from apps.infrastructure.services.regions import create_region
 from apps.infrastructure.services.storage_clusters import create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, Resource, State
-from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
+from apps.network.models import Edge, Eip, Nic, ProviderNetwork, SecurityGroup, Subnet, Vpc
 from apps.storage.models import Disk
 from apps.tenancy.services.tenants import create_tenant
 from tests import factories
@@ -217,7 +226,15 @@ def _clear(box: Onebox, keep: Iterable[Image] = ()) -> None:
 
 def _clear_fabric() -> None:
     # Leaves first: what is in use cannot go.
-    for nic in Nic.objects.select_related("subnet__region"):
+    for eip in Eip.objects.select_related("region"):
+        backends.fabric(eip.region).ensure_absent(TranslatedAddressSpec, str(eip.pk))
+    for nic in Nic.objects.select_related("owner__region").filter(subnet=None):
+        backends.fabric(nic.owner.region).ensure_absent(ExternalPortSpec, str(nic.pk))
+    for network in ProviderNetwork.objects.select_related("edge__region"):
+        backends.fabric(network.edge.region).ensure_absent(ProviderNetworkSpec, str(network.pk))
+    for edge in Edge.objects.select_related("region"):
+        backends.fabric(edge.region).ensure_absent(EdgeSpec, str(edge.pk))
+    for nic in Nic.objects.select_related("subnet__region").exclude(subnet=None):
         backends.fabric(nic.subnet.region).ensure_absent(PortSpec, str(nic.pk))
     for kind, model in (
         (SecurityGroupSpec, SecurityGroup),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
@@ -126,6 +127,21 @@ def begin(actor: Actor, verb: Verb, resource: R) -> Change[R]:
     held = holding([fresh])
     ensure_possible(verb, fresh, held[0] if held else None)
     return Change(actor, verb, fresh, held)
+
+
+def begin_stale(actor: Actor, verb: Verb, resource: R, is_stale: Callable[[R], bool]) -> Change[R] | None:
+    """Start a verb that will change nothing, since what it was meant for is over already; None while it is not.
+
+    It is accepted although it is not possible any more. Call in a transaction. Raises NotFound, Forbidden, NotRecent.
+    """
+    try:
+        fresh = lock(resource, visible(actor, Resource.objects.all()))
+    except Resource.DoesNotExist:
+        raise _not_found(type(resource)) from None
+    if not is_stale(fresh):
+        return None
+    ensure_may(actor, verb, fresh.project_id, fresh.tenant_id, fresh.pk)
+    return Change(actor, verb, fresh, holding([fresh]))
 
 
 def _not_found(model: type[Resource]) -> NotFound:

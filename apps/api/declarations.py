@@ -82,7 +82,9 @@ class Action:
 
 @dataclass(frozen=True)
 class Update:
-    """PATCH: name and description; or, with a body, what the kind's own service changes."""
+    """PATCH: name, description and project; with `Labels`, of what has no project, the first two; with another body,
+    what the kind's own service changes.
+    """
 
     verb: Verb
     body: Body | None = None

@@ -16,7 +16,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
         403,
         "The administrator no longer acts as the tenant: the time is over, or the tenant was deleted.",
     ),
-    "address.taken": (409, "Another NIC of the subnet has the address."),
+    "address.taken": (409, "The address is in use, in quarantine or in conflict."),
     "authentication_failed": (401, "The API key is unknown, or has expired."),
     "bad_request": (400, "The request is not valid HTTP, or names another host."),
     "console.already_issued": (409, "The credentials of the console ticket were collected already."),
@@ -27,6 +27,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "csrf": (403, "A session sent no valid CSRF token."),
     "default_network.exists": (409, "The project has a default network already."),
     "disk.too_many_snapshots": (409, "The disk has as many snapshots as it can have."),
+    "eip.too_many": (409, "The resource has as many EIPs of this IP version as it can have."),
     "forbidden": (403, "The role or API key of the caller does not allow this."),
     "idempotency.mismatch": (422, "The Idempotency-Key was used with a different request."),
     "image.architecture": (409, "The image has another CPU architecture than the cluster."),
@@ -61,6 +62,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "removed_meanwhile": (409, "Something that the request refers to was deleted while it was running."),
     "resource.in_use": (409, "Other resources use the resource; `details` lists them."),
     "security_group.changed": (409, "The rules changed since they were read."),
+    "segment.full": (409, "The external segment has no free address."),
     "state.not_allowed": (409, "The state of the resource does not allow the action."),
     "storage.closed": (409, "The storage cluster is closed to new disks."),
     "storage.no_capacity": (409, "The storage cluster has too little space left; `details` has the numbers."),
@@ -72,6 +74,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
     "vm.too_many_disks": (409, "The VM has as many data disks as it can have."),
+    "vm.too_many_elastic_nics": (409, "The VM has as many elastic NICs as it can have."),
     "wait.too_many": (429, "Too many requests of the API key wait for operations."),
 }
 #: Of logins in a browser: no endpoint answers with these.

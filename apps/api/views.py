@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.access import forbidden
-from apps.api.bodies import ResourceChanges
+from apps.api.bodies import Labels, ResourceChanges
 from apps.api.bulk import BulkBody, carried_out, wanted
 from apps.api.dry_run import forecast, represent
 from apps.api.idempotency import once
@@ -72,7 +72,7 @@ class ObjectApi(ReadingApi):
         body = self.read(update.body or ResourceChanges, partial=True)
         self._ensure_unchanged(request, row)
         outcome = update.service(self.actor, row, **body)
-        return accepted_response(self, outcome if update.body else self.found(key))
+        return accepted_response(self, self.found(key) if update.body in (None, Labels) else outcome)
 
     @answered_in_one_transaction
     def delete_one(self, request: Request, key: object) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -12,21 +11,15 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.accounts.access import visible
-from apps.accounts.labels import MAX_NAME
-from apps.accounts.rights import Rights
-from apps.compute.disk_widgets import SelectWithReasons, Suggestions
 from apps.compute.models import Vm
 from apps.compute.services.disk_attachment import MOST_DISKS
+from apps.compute.vm_addresses import named_eips
+from apps.compute.vm_choice import VmChoiceForm
 from apps.infrastructure.models import ComputeCluster
-from apps.lifecycle.models import State
 from apps.portal.forms import RowForm
 from apps.storage.forms import NAMED, some_of
 from apps.storage.models import Disk, Snapshot
 from apps.storage.verbs import DISK_ATTACH
-
-#: Of so many VMs one is chosen from a list; of more, one is found by typing its name or ID.
-MOST_OFFERED = 100
 
 
 def attaching(disk: Disk) -> list[str]:
@@ -37,104 +30,28 @@ def attaching(disk: Disk) -> list[str]:
     ]
 
 
-class AttachForm(RowForm):
+class AttachForm(VmChoiceForm):
     """The VM that a disk, or several, are attached to."""
 
-    vm = forms.TypedChoiceField(
-        label=gettext_lazy("Virtual machine"), coerce=UUID, widget=SelectWithReasons()
-    )
+    verb = DISK_ATTACH
 
-    def prepare(self) -> None:
-        """Offer the VMs of the disk's region; name those that cannot have it, and why."""
-        field, disk = self.fields["vm"], self.row
-        assert isinstance(field, forms.TypedChoiceField) and isinstance(field.widget, SelectWithReasons)
-        own = visible(self.actor, Vm.objects.filter(kind="vm"))
-        here = own if disk is None else own.filter(tenant=disk.tenant, region=disk.region)
-        self.here = here
-        vms = list(_described(here).order_by("name", "pk")[: MOST_OFFERED + 1])
-        if len(vms) > MOST_OFFERED:
-            self._search(vms[:MOST_OFFERED])
-            return
-        rights = Rights(self.actor)
-        reasons = {str(vm.pk): reason for vm in vms if (reason := _why_not(rights, vm))}
-        vms.sort(key=lambda vm: str(vm.pk) in reasons)
-        named = [(vm.pk, vm.name if disk is not None else _full_name(vm)) for vm in vms]
-        field.choices = [("", _("Choose a VM")), *named]
-        field.widget.reasons = reasons
-        field.help_text = " ".join([] if disk is None else self._elsewhere(disk, own))
+    def counted(self, vms: QuerySet[Vm]) -> QuerySet[Vm]:
+        """Count the data disks of each."""
+        return vms.annotate(disk_count=Count("disks", filter=Q(disks__role=Disk.Role.DATA)))
 
-    def _search(self, some: Sequence[Vm]) -> None:
-        """Find the VM by what is typed: a list of all would be longer than anybody reads."""
-        if self.row is not None and self.row.vm_id:
-            self.initial["vm"] = self.row.vm_id
-        self.fields["vm"] = forms.CharField(
-            label=self.fields["vm"].label,
-            max_length=MAX_NAME,
-            widget=Suggestions([(vm.name, vm.region.label if vm.region else "") for vm in some]),
-            help_text=_("Name or ID of a VM."),
+    def full(self, vm: Any) -> str:
+        """Return that it has as many data disks as it can have."""
+        most = MOST_DISKS[ComputeCluster.Architecture(vm.cluster.architecture)]
+        return _("already has %(most)s data disks") % {"most": most} if vm.disk_count >= most else ""
+
+    def elsewhere(self, count: int) -> str:
+        """Say that so many VMs of other regions cannot be chosen."""
+        text = ngettext(
+            "%(n)s VM in another region cannot use this disk.",
+            "%(n)s VMs in other regions cannot use this disk.",
+            count,
         )
-
-    def clean_vm(self) -> UUID:
-        """Return the ID of the VM that was chosen or typed."""
-        given = self.cleaned_data["vm"]
-        if isinstance(given, UUID):
-            return given
-        with suppress(ValueError):
-            return UUID(given)
-        found = list(self.here.filter(name=given).order_by("pk").values_list("pk", flat=True)[:2])
-        if not found:
-            raise forms.ValidationError(_("VM not found."))
-        if len(found) > 1:
-            raise forms.ValidationError(
-                _("Several VMs have the name %(name)s. Enter the ID.") % {"name": given}
-            )
-        return found[0]
-
-    def _elsewhere(self, disk: Disk, own: QuerySet[Vm]) -> list[str]:
-        """Say which VMs are offered, and how many are in other regions; choose the one it is attached to in part."""
-        self.initial["vm"] = disk.vm_id or self.initial.get("vm")
-        said = [_("VMs in region %(region)s.") % {"region": disk.region.label if disk.region else ""}]
-        elsewhere = own.filter(tenant=disk.tenant).exclude(region=disk.region).count()
-        if elsewhere:
-            text = ngettext(
-                "%(n)s VM in another region cannot use this disk.",
-                "%(n)s VMs in other regions cannot use this disk.",
-                elsewhere,
-            )
-            said.append(text % {"n": elsewhere})
-        return said
-
-
-def _described(vms: QuerySet[Vm]) -> QuerySet[Vm]:
-    """Return VMs with what is asked of each here."""
-    counted = vms.annotate(disk_count=Count("disks", filter=Q(disks__role=Disk.Role.DATA)))
-    return counted.select_related("cluster", "region", "tenant").only(
-        "name",
-        "kind",
-        "tenant",
-        "project",
-        "state",
-        "cluster__architecture",
-        "region__label",
-        "tenant__name",
-    )
-
-
-def _full_name(vm: Vm) -> str:
-    """Return the name of a VM among those of all regions."""
-    place = [vm.tenant.name if vm.tenant else "", vm.region.label if vm.region else ""]
-    return " · ".join([vm.name, *filter(None, place)])
-
-
-def _why_not(rights: Rights, vm: Any) -> str:
-    most = MOST_DISKS[ComputeCluster.Architecture(vm.cluster.architecture)]
-    if not rights.covers_row(DISK_ATTACH, vm):
-        return rights.why_not(DISK_ATTACH)
-    if vm.state != State.READY:
-        return _("not ready")
-    if vm.disk_count >= most:
-        return _("already has %(most)s data disks") % {"most": most}
-    return ""
+        return text % {"n": count}
 
 
 class DeleteVmForm(RowForm):
@@ -149,12 +66,17 @@ class DeleteVmForm(RowForm):
     with_snapshots = forms.BooleanField(
         label=gettext_lazy("Delete the snapshots of the deleted disks as well"), required=False
     )
+    release_eips = forms.BooleanField(label=gettext_lazy("Release its EIPs as well"), required=False)
 
     def prepare(self) -> None:
         """Name the VM's data disks; ask of snapshots only where there are any."""
         if self.row is None:
             del self.fields["delete_disks"]  # of many VMs none is deleted: which ones cannot be named here
             return
+        if addresses := named_eips(self.row):
+            self.fields["release_eips"].help_text = _("EIPs: %(addresses)s.") % {"addresses": addresses}
+        else:
+            del self.fields["release_eips"]
         data = [disk for disk in self.row.shown_disks if not disk.is_system]
         field = self.fields["delete_disks"]
         assert isinstance(field, forms.TypedMultipleChoiceField)
@@ -170,3 +92,14 @@ class DeleteVmForm(RowForm):
         self.fields["with_snapshots"].help_text = _("Snapshots of its disks: %(names)s.") % {
             "names": some_of(names, total)
         }
+
+    def says(self) -> Sequence[str]:
+        """Say what becomes of its elastic NICs."""
+        if self.row is None:
+            return []
+        names = list(self.row.elastic_nics.order_by("name").values_list("name", flat=True))
+        return (
+            [_("Its elastic NICs are unbound and kept: %(names)s.") % {"names": ", ".join(names)}]
+            if names
+            else []
+        )

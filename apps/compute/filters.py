@@ -22,7 +22,8 @@ from apps.compute.models import Image, PauseReason, Power, Vm
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.lifecycle.models import Operation, State
-from apps.network.models import Nic
+from apps.network.by_address import at_address
+from apps.network.models import Eip, Nic
 from apps.storage.models import Disk
 
 MIB_PER_GIB = 1024
@@ -55,22 +56,27 @@ def _with_address(value: str) -> Q:
     block = _block(value.strip())
     if block is None:
         return Q(pk__in=[])
-    return (
-        _owning(ip__net_contained_or_equal=block) if "/" in block else _having(Nic.objects.filter(ip=block))
-    )
+    if "/" in block:
+        bound = Eip.objects.filter(segment_address__ip__net_contained_or_equal=block, carrier__isnull=False)
+        column = "ip6" if ":" in block else "ip"
+        inside = _owning(**{f"{column}__net_contained_or_equal": block})
+        return inside | Q(pk__in=bound.values("carrier"))
+    bound = Eip.objects.filter(segment_address__ip=block, carrier__isnull=False)
+    nics = Nic.objects.filter(at_address(block)).values("owner")
+    return _among(nics, bound.values("carrier"))
 
 
-def _having(nics: QuerySet[Nic]) -> Q:
-    """Return the condition that one of few NICs is the VM's.
+def _among(*ids: QuerySet[Any, Any]) -> Q:
+    """Return the condition that the VM is one of few.
 
     As an array, it is what PostgreSQL begins with. A subquery it would join last, behind all that lists show, having
     read all of the tenant's VMs by then.
     """
-    owners = ArraySubquery(nics.values("owner"))
+    few = Func(*map(ArraySubquery, ids), arg_joiner=" || ", template="%(expressions)s")
     return Q(
         Func(
             F("pk"),
-            owners,
+            few,
             arg_joiner=" = ANY(",
             template="%(expressions)s)",
             output_field=BooleanField(),
@@ -80,7 +86,11 @@ def _having(nics: QuerySet[Nic]) -> Q:
 
 def _with_mac(value: str) -> Q:
     mac = value.strip().lower().replace("-", ":")
-    return _having(Nic.objects.filter(mac=mac)) if len(mac) == MAC_LENGTH else _owning(mac__startswith=mac)
+    return (
+        _among(Nic.objects.filter(mac=mac).values("owner"))
+        if len(mac) == MAC_LENGTH
+        else _owning(mac__startswith=mac)
+    )
 
 
 def _created_by(value: str) -> Q:

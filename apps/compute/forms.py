@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts.access import visible, visible_projects
+from apps.accounts.access import visible_projects
 from apps.accounts.models import Project
 from apps.api import limits
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
 from apps.infrastructure.models import ComputeCluster, StorageCluster
-from apps.lifecycle.models import State
-from apps.network.models import SecurityGroup
 from apps.portal.forms import BaseForm
 
 
@@ -31,29 +27,6 @@ class ProjectForm(BaseForm):
         projects = visible_projects(self.actor, "manage")
         self.fields["project"].queryset = projects  # type: ignore[attr-defined]
         self.fields["project"].initial = projects.first()
-
-
-class SecurityGroupForm(BaseForm):
-    """For an existing VM: which group its internal NIC is in."""
-
-    security_group = forms.ModelChoiceField(
-        SecurityGroup.objects.none(),
-        label=_("Security group of the internal NIC"),
-        required=False,
-        empty_label=_("No security group: all traffic is allowed"),
-    )
-
-    def prepare(self) -> None:
-        """Offer the groups the actor sees; the service refuses those of another region or tenant."""
-        groups = visible(self.actor, SecurityGroup.objects.filter(state=State.READY)).order_by("name")
-        self.fields["security_group"].queryset = groups  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        """Give the service the group's id."""
-        data = super().clean() or {}
-        group = data.get("security_group")
-        data["security_group"] = group.pk if group else None
-        return data
 
 
 class KeyPairForm(ProjectForm):

@@ -22,6 +22,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.accounts.access import granted_among
+from apps.compute.guests_behind import tell_guests_behind
 from apps.compute.models import Image, PauseReason, Power, Vm
 from apps.compute.services.power import finish_first_boot, resume_vm, start_vm
 from apps.compute.verbs import (
@@ -87,16 +88,49 @@ UPDATE compute_vm vm
 RETURNING vm.resource_id
 """
 
+# Most VMs have nothing to be configured: they are not named here.
+_SEE_GUESTS = """
+WITH reported AS (
+    SELECT * FROM unnest(%s::uuid[], %s::bool[], %s::text[], %s::text[]) AS reported(host, configured, reason, ids)
+), seen AS (
+    SELECT host, configured, reason, unnest(string_to_array(ids, ','))::uuid AS id FROM reported
+)
+UPDATE compute_vm vm SET guest_configured = seen.configured, guest_network_reason = seen.reason
+  FROM seen
+ WHERE vm.resource_id = seen.id AND vm.host_id = seen.host
+   AND (vm.guest_configured, vm.guest_network_reason) <> (seen.configured, seen.reason)
+RETURNING vm.resource_id
+"""
+
 
 def take_reports(readings: Sequence[Reading]) -> None:
     """Bring VMs up to what their hosts reported."""
     _see(readings)
+    _see_guest_networks(readings)
     for reading in readings:
         if reading.rebooted:
             _start_again(reading)
     believe_guests()
     _resume(readings)
     _finish_first_boots(readings)
+    tell_guests_behind([reading.host.pk for reading in readings])
+
+
+def _see_guest_networks(readings: Sequence[Reading]) -> None:
+    """Note which guests have the network that their agents were told, and why others have not."""
+    rows = [
+        (reading.host.pk, configured, reason, ",".join(ids))
+        for reading in readings
+        for (configured, reason), ids in _by_guest_network(reading).items()
+    ]
+    if not rows:
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_SEE_GUESTS, [list(column) for column in zip(*rows, strict=True)])
+            changed = [pk for (pk,) in cursor.fetchall()]
+        for vm in Vm.objects.filter(pk__in=changed):
+            push.resource_changed(vm)
 
 
 def report_reachability(hosts: Sequence[Host]) -> None:
@@ -129,6 +163,15 @@ def _by_state(reading: Reading) -> dict[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for vm in reading.report.observation.vms:
         found.setdefault((vm.power.value, vm.paused.value), []).append(vm.id)
+    return found
+
+
+def _by_guest_network(reading: Reading) -> dict[tuple[bool, str], list[str]]:
+    """Return whether configured, and why not → the VMs of which the host says so, of those that it has a word on."""
+    found: dict[tuple[bool, str], list[str]] = {}
+    for vm in reading.report.observation.vms:
+        if vm.guest_network or vm.guest_network_reason:
+            found.setdefault((vm.guest_network > 0, vm.guest_network_reason.value), []).append(vm.id)
     return found
 
 

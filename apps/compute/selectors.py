@@ -14,7 +14,7 @@ from apps.infrastructure.selectors import (
 )
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource, State
-from apps.network.models import Nic
+from apps.network.models import Eip, Nic
 from apps.storage.models import Disk
 
 _NOT_SHOWN = {"sealed_user_data", "sealed_password_hash", "ssh_keys", "first_boot_done_at", "guest_uid"}
@@ -40,10 +40,27 @@ _NICS = (
         "subnet__name",
         "subnet__kind",
         "subnet__cidr",
+        "subnet__cidr6",
         *(f"subnet__vpc__{column}" for column in _NAMED),
         *(f"security_group__{column}" for column in _NAMED),
     )
-    .order_by("role")
+    .order_by("-role")  # the internal one first
+)
+_EIPS = (
+    Eip.objects.select_related("segment", "segment_address")
+    .only(
+        "carrier",
+        "bound_at",
+        "mbit",
+        "delivery",
+        "delivery_chosen",
+        "is_egress",
+        *_NAMED,
+        *(f"segment__{column}" for column in (*_NAMED, "cidr", "routes")),
+        "segment_address__ip",
+        "segment_address__holder",
+    )
+    .order_by("bound_at", "pk")
 )
 _DISKS = (
     Disk.objects.select_related("cluster")
@@ -55,7 +72,7 @@ _DISKS = (
 def visible_vms(actor: Actor) -> QuerySet[Vm]:
     """Return the VMs the actor may see, with what lists and details show; first-boot data stays in the database.
 
-    NICs and disks are in `shown_nics` and `shown_disks`: lists, since a manager per row would cost a third of the page.
+    NICs, EIPs and disks are in `shown_…`: lists, since a manager per row would cost a third of the page.
     """
     return (
         # All rows of this table are VMs, but only with the kind named can PostgreSQL walk the index of lists.
@@ -63,7 +80,9 @@ def visible_vms(actor: Actor) -> QuerySet[Vm]:
         .select_related("host", "cluster", "image", "instance_type")
         .only(*_SHOWN)
         .prefetch_related(
-            Prefetch("nics", _NICS, to_attr="shown_nics"), Prefetch("disks", _DISKS, to_attr="shown_disks")
+            Prefetch("nics", _NICS, to_attr="shown_nics"),
+            Prefetch("eips", _EIPS, to_attr="shown_eips"),
+            Prefetch("disks", _DISKS, to_attr="shown_disks"),
         )
     )
 

@@ -9,11 +9,13 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.moves import Moving, moving
 from apps.compute.disk_forms import AttachForm, attaching
 from apps.compute.disk_usage import disk_samples
+from apps.compute.eip_carrier import VM_CARRIER
+from apps.compute.eni_forms import BindEniForm, binding
 from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
-from apps.compute.reachability import power_steps
+from apps.compute.reachability import guest_steps, power_steps
 from apps.compute.selectors import visible_images, with_system_disk
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
@@ -21,7 +23,9 @@ from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import reports, usage
 from apps.infrastructure.pages import attention
 from apps.infrastructure.services.clusters import cluster_defaults
+from apps.network.carriers import CARRIERS
 from apps.network.reachability.steps import STEPS, End, StepSlot
+from apps.network.verbs.eni import ENI_BIND
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
 from apps.portal.kinds import Do
@@ -44,7 +48,10 @@ from apps.portal.slots import (
 )
 from apps.storage.verbs import DISK_ATTACH
 
-ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"))
+ACTIONS.fill(
+    ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"),
+    ActionSlot("eni", Do(ENI_BIND, form=BindEniForm, says=binding, bulk=True, also=_("Move")), after="retry"),
+)
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
     TabSlot(
@@ -90,9 +97,14 @@ MENU.fill(
 )
 
 attention.more.fill(paused_items)
-STEPS.fill(StepSlot(10, partial(power_steps, end=End.FROM)), StepSlot(90, partial(power_steps, end=End.TO)))
+STEPS.fill(
+    StepSlot(10, partial(power_steps, end=End.FROM)),
+    StepSlot(90, partial(power_steps, end=End.TO)),
+    StepSlot(95, guest_steps),
+)
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples, disk_samples)
 cluster_defaults.fill(create_default_types)
+CARRIERS.fill(VM_CARRIER)
 moving.fill(Moving("vm", belongings=with_system_disk))

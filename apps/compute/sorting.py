@@ -6,9 +6,9 @@ from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q, Subqu
 
 from apps.compute.verbs import VM_CREATE
 from apps.lifecycle.models import Operation
-from apps.network.models import Nic
+from apps.network.models import Nic, NicRole
 
-_FIRST_NIC = Nic.objects.filter(owner=OuterRef("pk")).order_by("role")
+_FIRST_NIC = Nic.objects.filter(owner=OuterRef("pk"), role=NicRole.INTERNAL).order_by()
 _ASKED = Operation.objects.filter(target_id=OuterRef("pk"), verb=VM_CREATE.name)
 
 IP = Subquery(_FIRST_NIC.values("ip")[:1])

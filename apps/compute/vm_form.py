@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import QuerySet
@@ -15,6 +15,7 @@ from apps.accounts.access import visible
 from apps.api import limits
 from apps.compute import selectors
 from apps.compute.data_disk_fields import DataDiskFields
+from apps.compute.eip_fields import EipFields
 from apps.compute.forms import ProjectForm
 from apps.compute.models import Image, InstanceType, KeyPair
 from apps.compute.services.create_plan import MOST_AT_ONCE
@@ -32,9 +33,17 @@ from apps.quotas.metrics import metrics
 NO_FIRST_BOOT = "no-first-boot"
 #: As well, of an image whose guest takes no password from the platform.
 OWN_LOGIN = "no-password"
+GROUPS = ("security_group", "external_security_group")
 
 
-class VmForm(DataDiskFields, ProjectForm):
+class VmForm(EipFields, DataDiskFields, ProjectForm):
+    shown_at: ClassVar[Mapping[str, str]] = {
+        **DataDiskFields.shown_at,
+        "new_eip": "eip",
+        "new_eip.segment": "eip",
+        "new_eip.mbit": "eip_mbit",
+    }
+
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=63, widget=forms.TextInput(attrs={"autofocus": True})
     )
@@ -86,6 +95,16 @@ class VmForm(DataDiskFields, ProjectForm):
         blank=True,
         empty_label=gettext_lazy("No security group: all traffic is allowed"),
     )
+    external_security_group = PickField(
+        SecurityGroup.objects.none(),
+        label=gettext_lazy("External security group"),
+        required=False,
+        blank=True,
+        empty_label=gettext_lazy("No security group: all traffic is allowed"),
+        help_text=gettext_lazy(
+            "The security group of the external NIC covers all EIPs delivered in the guest."
+        ),
+    )
     key_pairs = PickSeveralField(KeyPair.objects.none(), label=gettext_lazy("SSH keys"), required=False)
     password = forms.CharField(
         label=gettext_lazy("Password"),
@@ -132,7 +151,8 @@ class VmForm(DataDiskFields, ProjectForm):
         self._offer_rows("instance_type", selectors.usable_types(tenant.pk), lambda row: _type(row, left))
         self._offer_rows("image", images, _image)
         self._offer_rows("subnet", subnets.order_by("created_at"), _subnet)
-        self._offer_rows("security_group", groups.order_by("created_at"), _group)
+        for name in ("security_group", "external_security_group"):
+            self._offer_rows(name, groups.order_by("created_at"), _group)
         self._offer_rows("key_pairs", keys, lambda row: Pick(row.name, row.fingerprint))
         self._say_where_to_make()
         first = self._choose_region(types, left)
@@ -152,11 +172,12 @@ class VmForm(DataDiskFields, ProjectForm):
             data.pop("user_data_encoding", None)
         elif not data.get("user_data_encoding"):
             data["user_data_encoding"] = UserDataEncoding.PLAIN
-        for name in ("instance_type", "image", "subnet", "security_group"):
+        for name in ("instance_type", "image", "subnet", *GROUPS):
             if data.get(name) is not None:
                 data[name] = data[name].pk
-        if "security_group" not in self.data:
-            data.pop("security_group", None)  # nothing was chosen: the service takes the default group
+        for name in GROUPS:
+            if name not in self.data:
+                data.pop(name, None)  # nothing was chosen: the service takes the default group
         data["key_pairs"] = [getattr(key, "pk", key) for key in data.get("key_pairs") or ()]
         if data.get("project") is not None:
             data["project"] = data["project"].uid
@@ -180,7 +201,7 @@ class VmForm(DataDiskFields, ProjectForm):
         """Choose for each field what goes with the type: the first thing of its region."""
         self.fields["instance_type"].initial = first
         place = first.cluster.region_id if first else None
-        for name in ("image", "subnet", "security_group"):
+        for name in ("image", "subnet", *GROUPS):
             rows = self.fields[name].queryset  # type: ignore[attr-defined]
             self.fields[name].initial = rows.filter(region=place).first()
         keys = list(self.fields["key_pairs"].queryset[:2])  # type: ignore[attr-defined]
@@ -240,7 +261,7 @@ def _flags(row: Image) -> tuple[str, ...]:
 def _subnet(row: Subnet) -> Pick:
     return Pick(
         f"{row.vpc.name} / {row.name}",
-        str(row.cidr),
+        " · ".join(str(block) for block in (row.cidr, row.cidr6) if block),
         figures=[f"{row.free_addresses:,}"],
         warning="" if row.free_addresses else _("full"),
         place=row.region.name if row.region else "",

@@ -17,6 +17,7 @@ Word = Annotated[str, Meta(pattern=_PRINTABLE, max_length=16)]
 Version = Annotated[str, Meta(pattern=_PRINTABLE, max_length=32)]
 Mark = Annotated[str, Meta(pattern=_PRINTABLE, max_length=64)]
 Line = Annotated[str, Meta(pattern=_PRINTABLE, max_length=128)]
+Mac = Annotated[str, Meta(pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z", max_length=17)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 MOST_NUMBER, MOST_COUNT = 2**31 - 1, 2**63 - 1
 Number = Annotated[int, Meta(ge=0, le=MOST_NUMBER)]

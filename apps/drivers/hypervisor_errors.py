@@ -58,6 +58,26 @@ def limits_not_set(vm_id: str, volume_id: str) -> DriverError:
     )
 
 
+def taken_nic_slot(vm_id: str, slot: int) -> DriverError:
+    """Where a NIC shall be plugged in there is another that the guest has not let go yet."""
+    return DriverError(
+        _("VM %(vm_id)s still uses the NIC that was detached from slot %(slot)s."),
+        values={"vm_id": vm_id, "slot": slot},
+        code="hypervisor.nic_slot_taken",
+        hint=_("The platform retries automatically. If this continues, restart the VM."),
+    )
+
+
+def unguarded_nic(vm_id: str, words: str) -> DriverError:
+    """A NIC was plugged in, and the host could not be guarded against it: it stays disconnected."""
+    return DriverError(
+        _("The NIC of VM %(vm_id)s stays disconnected: the host’s guard failed: %(words)s"),
+        values={"vm_id": vm_id, "words": words},
+        code="hypervisor.nic_not_guarded",
+        hint=_("Check guard-taps on the host. The platform retries automatically."),
+    )
+
+
 def slow_hypervisor(vm_id: str, seconds: float) -> DriverError:
     """The hypervisor did not answer in time: its storage may hang."""
     return DriverError(

@@ -10,15 +10,21 @@ Hypervisor and Volumes are served by the agents of hosts: each method is a verb 
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from msgspec import Meta
 
 from apps.drivers.host_verbs import host_verb
 from apps.drivers.specs import (
+    MOST_PROBED,
     ConsoleAddress,
     CopyProgress,
     FabricInventory,
     FabricSpec,
+    FoundAddress,
     GuestMounts,
+    GuestNetwork,
+    GuestNetworkState,
     Held,
     HostObservation,
     ImageInfo,
@@ -33,6 +39,7 @@ from apps.drivers.specs import (
     SeedSpec,
     SnapshotSpec,
     VmDisks,
+    VmNics,
     VmSpec,
     VmStatus,
     VolumeSpec,
@@ -86,6 +93,24 @@ class Hypervisor(Protocol):
     def mounts(self, vm_id: str) -> GuestMounts:
         """Ask the guest agent of a running VM which disks it has mounted, and where."""
 
+    def ensure_nics(self, spec: VmSpec) -> VmNics:
+        """Bring the NICs of a defined VM to `spec`, running or not, and return what it has now.
+
+        A NIC carries nothing before the host guards it. What is not in `spec` is asked of the guest and gone from the
+        stored definition at once; a guest may take its time to let go: ask again until the answer does not hold it. A
+        place that is still taken refuses the next NIC (`hypervisor.nic_slot_taken`). A running NIC keeps its MTU.
+        """
+
+    @host_verb(changes=False)
+    def nics(self, vm_id: str) -> VmNics:
+        """Return which NICs a VM has; none for a VM this host does not know."""
+
+    def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
+        """Keep what the guest agent of a defined VM shall configure, configure it if the VM runs, and return how it is.
+
+        The host does it again by itself whenever the guest (or its agent) has started; `VmStatus` says how it is then.
+        """
+
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         """Bring a running VM to rest, so that all its disks can be copied at one instant; off, it is at rest already.
 
@@ -101,6 +126,15 @@ class Hypervisor(Protocol):
 
     def ensure_pool_key_absent(self, pool_id: str) -> None:
         """Forget the key of a pool."""
+
+    @host_verb(changes=False)
+    def probe_addresses(
+        self, physical_network: str, vlan: int, addresses: tuple[str, ...]
+    ) -> Annotated[tuple[FoundAddress, ...], Meta(max_length=MOST_PROBED)]:
+        """Return which of the addresses (at most `MOST_PROBED`) answer on a VLAN (0: untagged), and from which MAC.
+
+        It takes two seconds at most. A host without that physical network refuses for good.
+        """
 
     @host_verb(changes=False)
     def status(self, vm_id: str) -> VmStatus:

@@ -67,18 +67,20 @@ def run(
     user: int | None = None,
     files: Sequence[int] = (),
     output: int | None = None,
+    text: str | None = None,
 ) -> Finished:
     """Run a tool to its end; raise `DriverError` when it is missing or takes too long.
 
     With `user` (its user and group) it runs without root, capabilities and network; it reaches `files` (descriptors) as
-    /proc/self/fd/N. What it prints goes to the descriptor `output`, if there is one.
+    /proc/self/fd/N. What it prints goes to the descriptor `output`, if there is one; `text` is its standard input.
     """
     command = [*limits.command(), *(confinement(user) if user is not None else ()), tool, *arguments]
     environment = {"PATH": os.environ.get("PATH", PATH), "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
     try:
         done = subprocess.run(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if text is None else None,
+            input=text,
             stdout=subprocess.PIPE if output is None else output,
             stderr=subprocess.PIPE,
             text=True,

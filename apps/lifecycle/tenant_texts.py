@@ -45,9 +45,20 @@ CAUSES: dict[str, TenantText] = {
             "fabric.invalid",
             "fabric.vpc_missing",
             "fabric.subnet_missing",
+            "fabric.ipv6_missing",
             "fabric.security_group_missing",
             "fabric.address_in_use",
             "fabric.vni_in_use",
+            "fabric.edge_missing",
+            "fabric.edge_in_use",
+            "fabric.provider_network_missing",
+            "fabric.provider_network_in_use",
+            "fabric.port_missing",
+            "fabric.vlan_in_use",
+            "fabric.uplink_in_use",
+            "hypervisor.bad_addresses",
+            "hypervisor.no_physical_network",
+            "hypervisor.probe_failed",
         ),
         _NETWORK_CHANGE,
     ),
@@ -148,6 +159,25 @@ CAUSES: dict[str, TenantText] = {
     "vm.guest_ignored_shutdown": TenantText(
         _("The guest did not shut down in time."), _("Shut down from inside the guest, or power off the VM.")
     ),
+    "address.conflict": TenantText(
+        _("Another machine already answers at the address."),
+        _("Delete this resource and create it with another address."),
+    ),
+    "segment.conflicts": TenantText(
+        _("Other machines answer at many addresses of the segment. Your administrator has been notified."),
+        _ASK,
+    ),
+    "segment.busy": TenantText(_("Other tasks on the segment’s addresses did not finish in time."), _WAIT),
+    "edge.full": TenantText(
+        _("No more VPCs of this region can have addresses by one-to-one NAT."),
+        _("Choose the delivery “In the guest”."),
+    ),
+    "eni.not_there": TenantText(_("The VM does not have the elastic NIC yet."), _WAIT),
+    "hypervisor.nic_slot_taken": TenantText(
+        _("The guest has not released the NIC that was in this slot."),
+        _("The platform retries automatically. If this continues, restart the VM."),
+    ),
+    "eip.pending": TenantText(_("Waiting for the EIP to be created."), _WAIT),
     "vpc.pending": TenantText(_("Waiting for the VPC to be created."), _WAIT),
     "vpc.failed": TenantText(
         _("The VPC could not be created."), _("Retry the VPC first, then retry this subnet.")
@@ -175,6 +205,8 @@ CAUSES: dict[str, TenantText] = {
             "host.broken_seal",
             "hypervisor.bad_password",
             "hypervisor.failed",
+            "hypervisor.guest_network_invalid",
+            "hypervisor.nic_not_guarded",
             "hypervisor.limits_not_set",
             "volumes.unknown_driver",
             "hypervisor.no_console",
@@ -208,6 +240,16 @@ STEPS: dict[str, str] = {
     "Looking for the VM on %(host)s": _("Checking the host"),
     "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
     "Attaching on %(host)s": _("Attaching"),
+    "Attaching the NIC on %(host)s": _("Attaching the NIC"),
+    "Another machine answers at %(address)s (%(mac)s).": _("Another machine answers at %(address)s."),
+    "Connecting VLAN %(vlan)s": _("Connecting to the network"),
+    "Updating the hosts of the edge": _("Connecting to the network"),
+    "Host %(host)s is unreachable. The VM there keeps the NIC without a connection.": _(
+        "The host is not responding. The VM there keeps the NIC without a connection."
+    ),
+    "Host %(host)s is unreachable. The guest of %(name)s is not configured.": _(
+        "The host is not responding. The guest is not configured."
+    ),
     "Host %(host)s is unreachable. The disk stays attached there.": _("The host is not responding."),
     "Not cleaned up: %(error)s": _("Some parts could not be removed. Your administrator has been notified."),
     "The guest is paused and cannot shut down.": _("The guest is paused and cannot shut down."),
@@ -216,6 +258,20 @@ STEPS: dict[str, str] = {
         same: same
         for same in (
             "Applying %(count)s rules",
+            "Applying to %(name)s",
+            "Applying to the network",
+            "Changing the routes of %(count)s addresses",
+            "Checking that nothing answers at %(address)s",
+            "Configuring the guest",
+            "EIP %(name)s could not be created. The VM is created without it.",
+            "Preparing %(name)s",
+            "The EIP is not bound there any more. Nothing was changed.",
+            "The elastic NIC is no longer assigned to this VM. Nothing was changed.",
+            "The elastic NIC is not bound to this VM any more. Nothing was changed.",
+            "Updating the port",
+            "Waiting for EIP %(name)s",
+            "Waiting for other tasks on some of the addresses",
+            "Waiting for the guest of %(name)s to release the NIC",
             "Asking the guest what is mounted",
             "Copying the data",
             "Creating the data disks",

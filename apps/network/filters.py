@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any
 
 from django import forms
@@ -12,32 +11,35 @@ from django.utils.translation import gettext_lazy as _
 from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
+from apps.network.by_address import at_address, starts
 from apps.network.models import Nic, NicRole, SecurityGroupRule
+from apps.network.segment_plan import is_address
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
 
 class VpcFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), "cidr", where=starts("cidr"), lookup="istartswith"),
         "subnets": Number(_("Subnets"), "subnet_count"),
         "vni": Number(_("Identifier"), "vni"),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by name, id, or an address or block in it."""
-        return queryset.filter(named_or_with_id(value.strip()) | _holding(value))
+        return queryset.filter(named_or_with_id(value.strip()) | holding(value))
 
 
 class SubnetFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), "cidr", where=starts("cidr"), lookup="istartswith"),
+        "cidr6": Text(_("IPv6 prefix"), "cidr6", where=starts("cidr6"), lookup="istartswith"),
         "vpc": Choices(_("VPC"), "vpc_id", each=forms.UUIDField),
         "free": Number(_("Free addresses"), expression=FREE_ADDRESSES),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by name, id, or an address or block in it."""
-        return queryset.filter(named_or_with_id(value.strip()) | _holding(value))
+        return queryset.filter(named_or_with_id(value.strip()) | holding(value) | holding(value, "cidr6"))
 
 
 class NicFilter(ListFilter):
@@ -51,14 +53,14 @@ class NicFilter(ListFilter):
         "owner": Choices(_("Owner"), "owner_id", each=forms.UUIDField),
         "role": Choices(_("Role"), "role", choices=NicRole.choices),
         "mac": Text(_("MAC"), "mac", lookup="istartswith"),
-        "ip": Text(_("IP address"), "ip", lookup="istartswith"),
+        "ip": Text(_("IP address"), "ip", where=starts("ip", "ip6"), lookup="istartswith"),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by address, MAC or the owner's name."""
         text = value.strip()
         found = Q(mac__istartswith=text) | Q(owner__name__icontains=text)
-        return queryset.filter(found | Q(ip=text) if _is_address(text) else found)
+        return queryset.filter(found | at_address(text) if is_address(text) else found)
 
 
 def _with_action(actions: list[str]) -> Q:
@@ -78,16 +80,9 @@ def _bound() -> Q:
     return Q(pk__in=Nic.objects.filter(security_group__isnull=False).values("security_group"))
 
 
-def _holding(value: str) -> Q:
+def holding(value: str, column: str = "cidr") -> Q:
+    """Return the condition that a block begins with the text, or that the address is in it."""
     text = value.strip()
-    if _is_address(text):
-        return Q(cidr__net_contains_or_equals=text)
-    return Q(cidr__istartswith=text)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text  # a zone of one machine (fe80::1%eth0): PostgreSQL knows none
+    if is_address(text):
+        return Q(**{f"{column}__net_contains_or_equals": text})
+    return starts(column)(text)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -13,10 +14,13 @@ from apps.accounts.access import visible_projects
 from apps.api import limits
 from apps.infrastructure.regions import offered_regions
 from apps.network.free_blocks import next_free
+from apps.network.prefixes import AUTOMATIC
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.selectors import visible_vpcs
 from apps.network.services.default_network import SUBNET_PREFIX, default_blocks
-from apps.portal.forms import BaseForm
+from apps.portal.forms import BaseForm, RowForm
+
+_IPV6_HELP = gettext_lazy("A /64 such as fd12:3456:789a:1::/64, or “auto” for a free unique local one.")
 
 
 class PlacedForm(BaseForm):
@@ -83,6 +87,12 @@ class SubnetForm(BaseForm):
         max_length=43,
         help_text=gettext_lazy("Inside the VPC’s CIDR block, /29 or larger. Must not overlap other subnets."),
     )
+    cidr6 = forms.CharField(
+        label=gettext_lazy("IPv6 prefix"),
+        max_length=43,
+        required=False,
+        help_text=format_lazy("{} {}", _IPV6_HELP, gettext_lazy("Leave empty for IPv4 only.")),
+    )
     description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
@@ -95,6 +105,14 @@ class SubnetForm(BaseForm):
         field.widget.suggestions = {str(key): str(block) for key, block in free.items() if block is not None}
         chosen = str(self.initial.get("vpc") or (vpcs[0].pk if vpcs else ""))
         self.fields["cidr"].initial = field.widget.suggestions.get(chosen, "")
+
+
+class SubnetIpv6Form(RowForm):
+    cidr6 = forms.CharField(label=gettext_lazy("IPv6 prefix"), max_length=43, help_text=_IPV6_HELP)
+
+    def prepare(self) -> None:
+        """Suggest a free one."""
+        self.initial["cidr6"] = AUTOMATIC
 
 
 class SecurityGroupForm(PlacedForm):

@@ -19,3 +19,16 @@ NIC_CONNECTIONS = declare(
         most=1_000_000,
     )
 )
+
+ADDRESS_QUARANTINE_MINUTES = declare(
+    Number(
+        name="address_quarantine_minutes",
+        group=NETWORKS,
+        label=_("Quarantine of released addresses"),
+        help=_("A released external address becomes available after this time. 0: immediately."),
+        default=10,
+        least=0,
+        most=10_080,
+        unit=_("minutes"),
+    )
+)

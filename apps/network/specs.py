@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from apps.drivers.specs import (
+    EXTERNAL_SLOT,
+    INTERNAL_SLOT,
     Direction,
+    EdgeSpec,
+    ExternalNetwork,
     NicAttachment,
     PortSpec,
+    ProviderNetworkSpec,
     RuleAction,
     RulePriority,
     RuleProtocol,
@@ -14,9 +21,22 @@ from apps.drivers.specs import (
     SubnetSpec,
     VpcSpec,
 )
-from apps.network.models import Nic, Protocol, SecurityGroup, SecurityGroupRule, Subnet, Vpc
+from apps.network.models import (
+    Edge,
+    ExternalSegment,
+    Nic,
+    NicRole,
+    Protocol,
+    ProviderNetwork,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+    Vpc,
+)
 from apps.network.platform_settings import NIC_CONNECTIONS
 
+#: What provider networks carry. Nothing is wrapped around it on the way.
+EXTERNAL_MTU = 1500
 _PROTOCOLS = {
     Protocol.ALL: RuleProtocol.ALL,
     Protocol.ALL_TCP: RuleProtocol.TCP,
@@ -44,11 +64,16 @@ def subnet_spec(subnet: Subnet) -> SubnetSpec:
         gateway_mac=subnet.gateway_mac,
         dns=tuple(subnet.region.dns_servers) if subnet.region else (),
         generation=subnet.generation,
+        cidr6=str(subnet.cidr6 or ""),
+        gateway6=str(subnet.gateway6 or ""),
     )
 
 
-def port_spec(nic: Nic, *, generation: int) -> PortSpec:
-    """Return the NIC's port; `generation` is that of its owner."""
+def port_spec(nic: Nic, *, generation: int, default_route: bool = True) -> PortSpec:
+    """Return the port of a NIC in a subnet; `generation` is that of its owner.
+
+    `default_route`: unless its owner has its default egress elsewhere.
+    """
     return PortSpec(
         id=str(nic.pk),
         subnet_id=str(nic.subnet_id),
@@ -57,12 +82,40 @@ def port_spec(nic: Nic, *, generation: int) -> PortSpec:
         security_group_ids=(str(nic.security_group_id),) if nic.security_group_id else (),
         generation=generation,
         connection_limit=NIC_CONNECTIONS.value(),
+        ip6=str(nic.ip6 or ""),
+        default_route=default_route,
+        mbit_in=nic.mbit_in,
+        mbit_out=nic.mbit_out,
+    )
+
+
+def edge_spec(edge: Edge) -> EdgeSpec:
+    """Return the region's edge for the fabric."""
+    return EdgeSpec(id=str(edge.pk), mac=edge.mac, hosts=tuple(edge.hosts), generation=edge.generation)
+
+
+def provider_network_spec(
+    network: ProviderNetwork, segments: Iterable[ExternalSegment]
+) -> ProviderNetworkSpec:
+    """Return a provider network with the CIDRs of these segments."""
+    return ProviderNetworkSpec(
+        id=str(network.pk),
+        edge_id=str(network.edge_id),
+        physical_network=network.physical_network,
+        vlan=network.vlan,
+        mac=network.mac,
+        networks=tuple(
+            ExternalNetwork(str(each.cidr), str(each.gateway), str(each.router_address)) for each in segments
+        ),
+        generation=network.generation,
     )
 
 
 def nic_attachment(nic: Nic) -> NicAttachment:
     """Return the NIC for the hypervisor."""
-    return NicAttachment(port_id=str(nic.pk), mac=nic.mac)
+    if nic.role == NicRole.EXTERNAL:
+        return NicAttachment(port_id=str(nic.pk), mac=nic.mac, mtu=EXTERNAL_MTU, slot=EXTERNAL_SLOT)
+    return NicAttachment(port_id=str(nic.pk), mac=nic.mac, slot=INTERNAL_SLOT)
 
 
 def security_group_spec(group: SecurityGroup) -> SecurityGroupSpec:

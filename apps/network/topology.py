@@ -85,7 +85,8 @@ def drawn_subnets(actor: Actor, vpc: Vpc) -> tuple[list[DrawnSubnet], int]:
     seen = dict(nics.order_by().values_list("subnet").annotate(Count("pk")))
     shown: dict[UUID, list[Nic]] = defaultdict(list)
     for nic in _first_nics(actor, rows):
-        shown[nic.subnet_id].append(nic)
+        if nic.subnet_id is not None:
+            shown[nic.subnet_id].append(nic)
     return [_drawn(row, shown[row.pk], seen.get(row.pk, 0)) for row in rows], max(0, more)
 
 

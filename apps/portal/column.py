@@ -35,6 +35,7 @@ class Column:
     width: what kind of thing it holds, and so how wide it is, whatever the rows show; "" = number or text.
     end: numbers, aligned right. wide: hidden on narrow screens. admin: shown in the administration only.
     brief: on a phone, where there is no room for a column of its own, it stands below the name.
+    in_brief: the text there, where that of exports is too long.
     hidden: shown only to who chooses it. observed: comes from the host, and is greyed when that is unreachable.
     kept: among the last that a narrow list leaves out. text: the value in exports, where `value` returns HTML.
     prepare: adds to the query what the column reads.
@@ -56,6 +57,7 @@ class Column:
     observed: bool = False
     kept: bool = False
     text: Callable[[Any, ListPage], object] | None = None
+    in_brief: Callable[[Any], str] | None = None
     prepare: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None
 
     @property
@@ -85,6 +87,10 @@ class Column:
         if isinstance(shown, str) and not isinstance(shown, SafeString):
             shown = html.unbroken(shown)
         return html.nothing() if shown in (None, "") else conditional_escape(shown)
+
+    def summary(self, row: Any, page: ListPage) -> str:
+        """Return what stands below the name on a phone."""
+        return self.in_brief(row) if self.in_brief is not None else str(self.export(row, page) or "")
 
     def export(self, row: Any, page: ListPage) -> object:
         """Return the value as exports have it: plain text or a number."""

@@ -53,7 +53,7 @@ class Row:
 def row_of(page: ListPage, row: Any) -> Row:
     """Return a row of the list as it is shown."""
     shown = page.shown_columns
-    brief = [str(column.export(row, page) or "") for column in shown if column.brief]
+    brief = [column.summary(row, page) for column in shown if column.brief]
     return Row(
         key=str(page.of.key_of(row)),
         cells=[(column, column.draw(row, page)) for column in shown],

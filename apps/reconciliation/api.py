@@ -35,7 +35,11 @@ from apps.reconciliation.verbs import FINDING_DISMISS, FINDING_REOPEN
 #: Asked for on many rows at once; the others want a look at each.
 FOR_MANY = (Action.RESYNC, Action.RETRY)
 #: What findings are about.
-KINDS = ["vm", "disk", "snapshot", "image", "vpc", "subnet", "security_group", "nic", "quota", "host"]
+KINDS = [
+    *("vm", "disk", "snapshot", "image"),
+    *("vpc", "subnet", "security_group", "nic", "eip", "eni", "external_segment", "edge"),
+    *("quota", "host"),
+]
 
 
 class PlaceOut(serializers.Serializer[Any]):

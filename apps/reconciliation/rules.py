@@ -14,9 +14,11 @@ R3 unsynced. Both are there and differ:
    size        a volume is smaller than its row says;
    protection  a VPC, subnet or port lacks a limit or an always-on rule that all of its kind have;
    detached    a disk is attached to a VM by its row, and the VM has it not;
-   attached    a VM has a disk that no row says is attached to it;
+   attached    a VM has a disk that no row says is attached to it, or a NIC that no row knows;
    limits      a VM has a disk with other limits than its row says;
-   guest_size  a running VM sees a disk smaller than its row says.
+   guest_size  a running VM sees a disk smaller than its row says;
+   unplugged   an elastic NIC is bound to a VM by its row, and the VM has it not;
+   plugged     a VM has an elastic NIC that its row says is bound to another one, or to none.
 R4 miscounted. What is counted differs from what exists: a tenant's quota, the room promised on a host, the address to
    be given out next in a subnet, an address outside its subnet.
 
@@ -66,6 +68,8 @@ KEPT = timedelta(days=90)
     ATTACHED,
     LIMITS,
     GUEST_SIZE,
+    UNPLUGGED,
+    PLUGGED,
 ) = (
     "generation",
     "ahead",
@@ -79,6 +83,8 @@ KEPT = timedelta(days=90)
     "attached",
     "limits",
     "guest_size",
+    "unplugged",
+    "plugged",
 )
 
 #: A VM whose power differs runs, or rests, against what is wanted.

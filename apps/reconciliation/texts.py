@@ -20,11 +20,13 @@ from apps.reconciliation.rules import (
     LIMITS,
     MISPLACED,
     PARTIAL,
+    PLUGGED,
     POWER,
     PROTECTION,
     RESTS,
     RUNS,
     SIZE,
+    UNPLUGGED,
 )
 
 #: Of all kinds alike; kinds declare those of `stale` and `orphan`.
@@ -41,6 +43,8 @@ TEXTS = {
     DETACHED: _("Attached to VM %(vm)s in the database, but not on host %(place)s."),
     ATTACHED: _("Attached to VM %(vm)s on host %(place)s, but not in the database."),
     LIMITS: _("Its limits on host %(place)s are %(found)s, expected %(wanted)s."),
+    UNPLUGGED: _("Bound to VM %(vm)s in the database, but not on host %(place)s."),
+    PLUGGED: _("Bound to VM %(vm)s on host %(place)s, but not in the database."),
     GUEST_SIZE: _("The size in VM %(vm)s is %(found)s GiB, expected %(wanted)s GiB."),
 }
 

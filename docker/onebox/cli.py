@@ -16,6 +16,7 @@ from onebox import (
     guest_image,
     hosts,
     instance,
+    outside,
     postgres,
     processes,
     product,
@@ -77,7 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     add("env", _env, "print the product's settings as KEY=VALUE lines")
     add("tree", _tree, "build the hosts' file system if missing, print its path")
     add("image", _image, "build the guest image if missing, print its path")
-    inside = add("exec", _exec, "run a command inside a host, or inside the Ceph site (ceph)")
+    inside = add(
+        "exec",
+        _exec,
+        "run a command inside a host, the Ceph site (ceph) or a gateway outside (internet, datacentre)",
+    )
     inside.add_argument("host")
     inside.add_argument("command", nargs=argparse.REMAINDER)
     to_vm = add("ssh", _ssh, "log in to a VM by SSH, from inside its subnet")
@@ -132,6 +137,10 @@ def _status(found: Instance, _: argparse.Namespace) -> int:
         rows.append((host.name, host.pid() is not None, host.management_ip, host.directory / "console.log"))
     site = ceph_site.CephSite(found)
     rows.append((ceph_site.NAME, site.pid() is not None, site.monitor, site.directory / "console.log"))
+    for gateway in outside.gateways(found):
+        log = found.logs / f"outside-{gateway.network.name}.log"
+        vlan = f"VLAN {gateway.network.vlan}"
+        rows.append((gateway.network.name, gateway.pidfile.pid() is not None, vlan, log))
     for process in processes.all_of(found):
         where = f"port {process.port}" if process.port else ""
         rows.append(
@@ -172,7 +181,7 @@ def _image(found: Instance, _: argparse.Namespace) -> int:
 
 
 def _exec(found: Instance, args: argparse.Namespace) -> int:
-    command = _machine(found, args.host).command(args.command or ["bash", "-l"])
+    command = _inside(found, args.host).command(args.command or ["bash", "-l"])
     sys.stdout.flush()
     os.execvp(command[0], command)
 
@@ -192,6 +201,10 @@ def _start(found: Instance, args: argparse.Namespace) -> int:
     else:
         up.switch_on(hosts.named(found, args.host), up.layers(found))
     return 0
+
+
+def _inside(found: Instance, name: str) -> hosts.Host | ceph_site.CephSite | outside.Gateway:
+    return outside.named(found, name) or _machine(found, name)
 
 
 def _machine(found: Instance, name: str) -> hosts.Host | ceph_site.CephSite:

@@ -20,6 +20,7 @@ COMPUTE_UNITS = (
     "openvswitch-switch.service",
     "scloud-network.service",
     "ovn-host.service",
+    "scloud-advertisements.service",
     "virtlogd.socket",
     "libvirtd.socket",
     "libvirtd-ro.socket",
@@ -99,7 +100,8 @@ def _compute(host: Host) -> None:
         _install(host, "libvirt-socket.conf", etc / f"systemd/system/{unit}.d/scloud.conf")
     _install(host, "libvirt-guests.default", etc / "default/libvirt-guests")
     _install(host, "scloud-network.service", etc / "systemd/system/scloud-network.service")
-    for script in ("configure-network", "limit-datapath"):
+    _install(host, "scloud-advertisements.service", etc / "systemd/system/scloud-advertisements.service")
+    for script in ("configure-network", "limit-datapath", "guard-advertisements"):
         _install(host, script, host.root / "usr/local/lib/scloud" / script, 0o755)
     _install(host, "limit-nics", etc / "libvirt/hooks/qemu.d/limit-nics", 0o755)
     _install(host, "ovs-vswitchd.conf", etc / "systemd/system/ovs-vswitchd.service.d/scloud.conf")

@@ -7,7 +7,18 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from onebox import agent, ceph_cluster, credentials, environment, hosts, ports, processes, proxy, venv
+from onebox import (
+    agent,
+    ceph_cluster,
+    credentials,
+    environment,
+    hosts,
+    outside_networks,
+    ports,
+    processes,
+    proxy,
+    venv,
+)
 from onebox.ceph_site import CephSite
 from onebox.instance import ROOT, Instance
 from onebox.progress import Progress
@@ -66,10 +77,44 @@ def load_demo(instance: Instance) -> str:
     ceph, key = _ceph(instance)
     return manage(
         instance,
-        *("demo", *where, *members, *ceph, "--guest-image", f"{POOL}/import/{image.name}"),
+        *(
+            "demo",
+            *where,
+            *members,
+            *_segments(),
+            *_dns(),
+            *ceph,
+            "--guest-image",
+            f"{POOL}/import/{image.name}",
+        ),
         **secret,
         **key,
     )
+
+
+def _dns() -> list[str]:
+    """What VMs ask for names: the server of the internet outside, which those with an EIP reach."""
+    addresses = (address.partition("/")[0] for address in outside_networks.INTERNET.server)
+    return [f"--dns={address}" for address in addresses]
+
+
+def _segments() -> list[str]:
+    """The networks outside as arguments, a segment for each of their CIDR blocks."""
+    return [
+        part
+        for network in outside_networks.NETWORKS
+        for block in network.blocks
+        for part in (
+            "--segment",
+            network.name if "." in block.cidr else f"{network.name}-v6",
+            outside_networks.PHYSICAL_NETWORK,
+            str(network.vlan),
+            block.cidr,
+            block.gateway,
+            block.router_address,
+            ",".join(block.routes),
+        )
+    ]
 
 
 def _ceph(instance: Instance) -> tuple[list[str], dict[str, str]]:

@@ -19,6 +19,7 @@ from onebox import (
     hosts,
     mounts,
     network,
+    outside,
     packages,
     postgres,
     preflight,
@@ -110,6 +111,7 @@ def infra(instance: Instance, progress: Progress) -> None:
     (instance.shared / "import").chmod(0o700)
     below = layers(instance)
     starts = [(host.name, partial(switch_on, host, below)) for host in hosts.every(instance)]
+    starts.append(("outside networks", partial(outside.up, instance, below[-1])))
     progress.together(*starts)
 
 
@@ -144,6 +146,7 @@ def down(instance: Instance, progress: Progress) -> None:
     stops = [(host.name, host.power_cut if quick else host.stop) for host in hosts.every(instance)]
     progress.together(*stops)
     CephSite(instance).power_cut()
+    outside.down(instance)
     for mounted in sorted((instance.runtime / "tree").glob("*")):
         mounts.unmount(mounted)
     progress.together(

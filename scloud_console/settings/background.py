@@ -56,6 +56,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20},
     },
+    "end quarantines": {
+        "task": "network.end_quarantines",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
+    "follow hosts with edges": {
+        "task": "network.follow_hosts",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
+    "finish changes of addresses": {
+        "task": "network.finish_changes",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "recount quotas": {"task": "quotas.recount", "schedule": 60.0, "options": {"expires": 60}},
     "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -84,15 +84,22 @@ def test_a_dead_host_holds_no_more_threads_than_its_share(dead: PretendHost) -> 
 def test_orders_that_died_with_their_agent_are_given_up_once_it_is_back(host: PretendHost) -> None:
     """Not only when their time is over: an agent that systemd has started again is back within seconds."""
     host.kill()
-    remote = host.remote(timeout=30)
+    _stay_fresh(host, 60)
+    remote = host.remote(timeout=60)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(ask, remote)
         _taken_by_the_one_that_died(host)
         host.start()
-        code, seconds = waiting.result()
+        back = time.monotonic()
+        code, _seconds = waiting.result()
     assert code == "host.restarted"
-    assert seconds < patience(15)
+    assert time.monotonic() - back < patience(5)
     assert ask(remote)[0] == ""
+
+
+def _stay_fresh(host: PretendHost, seconds: int) -> None:
+    """Have the last report count as new for so long: how fast an agent starts depends on the machine."""
+    host.client.expire(heartbeat_key(host.name), KEPT_SECONDS + seconds)
 
 
 def _taken_by_the_one_that_died(host: PretendHost) -> None:

@@ -37,7 +37,8 @@ VERBS = {verb.name: verb for protocol in HOST_PROTOCOLS for verb in verbs_of(pro
 #: Verbs that no operation orders, or that change nothing: they carry no fence and wait for no turn.
 READING = {
     *("hypervisor.status", "hypervisor.open_console", "hypervisor.close_console", "hypervisor.observe"),
-    *("hypervisor.screenshot", "hypervisor.disks", "hypervisor.mounts"),
+    *("hypervisor.screenshot", "hypervisor.disks", "hypervisor.nics", "hypervisor.mounts"),
+    "hypervisor.probe_addresses",
     *("volumes.observe", "volumes.inventory", "volumes.ensure_independent"),
 }
 PLAIN: dict[Any, Any] = {bool: True, int: 1, float: 1.5, datetime: datetime(2026, 1, 2, tzinfo=UTC)}

@@ -33,7 +33,7 @@ NO_ERRORS = {
 OF_THE_FRAMEWORK = {*HINTS}
 
 
-def _literals(value: ast.expr, constants: dict[str, str]) -> Iterator[str]:
+def _literals(value: ast.expr, constants: dict[str, set[str]]) -> Iterator[str]:
     """Yield the codes that an expression can be."""
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         yield value.value
@@ -41,21 +41,21 @@ def _literals(value: ast.expr, constants: dict[str, str]) -> Iterator[str]:
         yield from _literals(value.body, constants)
         yield from _literals(value.orelse, constants)
     elif isinstance(value, ast.Name) and value.id in constants:
-        yield constants[value.id]
+        yield from constants[value.id]
 
 
 def _name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def _constants(trees: list[ast.Module]) -> dict[str, str]:
-    """Return constants of modules that hold a dotted text."""
-    found = {}
+def _constants(trees: list[ast.Module]) -> dict[str, set[str]]:
+    """Return constants of modules that hold a dotted text; two modules may have one of the same name."""
+    found: dict[str, set[str]] = {}
     for statement in (each for tree in trees for each in tree.body):
         if not (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)):
             continue
         if "." in str(statement.value.value):
-            found[_name(statement.targets[0])] = str(statement.value.value)
+            found.setdefault(_name(statement.targets[0]), set()).add(str(statement.value.value))
     return found
 
 

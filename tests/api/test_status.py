@@ -86,11 +86,17 @@ def test_verbs_whose_status_is_updating_are_named_here() -> None:
     }
     # Hosts' verbs are done at once; these change a resource that goes on as it was.
     assert updating == {
+        "add_ipv6",
+        "change",
         "clone",
         "finish_first_boot",
+        "follow_hosts",
+        "pick_egress",
         "resync",
         "roll_back",
+        "set_bandwidth",
         "set_limits",
+        "set_nic_bandwidth",
         "set_rules",
         "set_security_group",
         "snapshot",

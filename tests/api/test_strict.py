@@ -51,6 +51,7 @@ def _who(world: World, route: Route, method: str) -> str:
     if route.takes_key and route.segment in {"sessions", "saved-views"}:
         return "nina"  # nobody else's
     admins = owners | {"instance-types", "images", "findings", "in-trouble", "administrators"}
+    admins.add("external-segments")
     return "ada" if route.segment in admins else "alice"
 
 

@@ -18,13 +18,25 @@ class Beyond:
 
 
 _GROUPS = ("POST /security-groups", "POST /security-groups/{key}/set-rules")
-_MOVABLE = ("disks", "images", "key-pairs", "security-groups", "snapshots", "subnets", "vms", "vpcs")
+_MOVABLE = (
+    "disks",
+    "eips",
+    "enis",
+    "images",
+    "key-pairs",
+    "security-groups",
+    "snapshots",
+    "subnets",
+    "vms",
+    "vpcs",
+)
 
 BEYOND: tuple[Beyond, ...] = (
     Beyond(
         "references",
         {
-            "POST /vms": "project image instance_type subnet security_group key_pairs cluster disk_cluster",
+            "POST /vms": "project image instance_type subnet security_group external_security_group key_pairs cluster"
+            " disk_cluster eip new_eip eip_delivery",
             "POST /vms/{key}/set-security-group": "security_group",
             "POST /disks": "project cluster disk snapshot",
             "POST /disks/{key}/attach": "vm",
@@ -34,6 +46,15 @@ BEYOND: tuple[Beyond, ...] = (
             "POST /snapshots": "disk",
             "POST /vpcs": "project region",
             "POST /subnets": "vpc",
+            "POST /eips": "project segment",
+            "POST /eips/{key}/bind": "carrier",
+            "POST /eips/{key}/unbind": "carrier",
+            "POST /enis": "project subnet segment security_group",
+            "POST /enis/{key}/bind": "vm",
+            "POST /enis/{key}/unbind": "vm",
+            "POST /enis/{key}/set-security-group": "security_group",
+            "POST /external-segments": "region tenants",
+            "POST /external-segments/{key}/permit": "tenants",
             "POST /security-groups": "project region",
             "POST /images": "project cluster file",
             "POST /images/{key}/copy": "cluster",
@@ -64,7 +85,13 @@ BEYOND: tuple[Beyond, ...] = (
         "addresses",
         {
             "POST /vpcs": "cidr subnet_cidr",
-            "POST /subnets": "cidr",
+            "POST /subnets": "cidr cidr6",
+            "POST /subnets/{key}/add-ipv6": "cidr6",
+            "POST /eips": "address",
+            "POST /enis": "address address6",
+            "POST /external-segments": "cidr gateway router_address first last ranges routes",
+            "POST /external-segments/{key}/change": "first last ranges routes",
+            "POST /external-segments/{key}/free-address": "address",
             "PUT /vpc-ranges": "ranges cidr min_prefix max_prefix",
             "POST /regions": "dns_servers fabric_address",
             "PATCH /regions/{key}": "dns_servers fabric_address",
@@ -78,6 +105,9 @@ BEYOND: tuple[Beyond, ...] = (
             **dict.fromkeys(_GROUPS, "rules protocol port"),
             "GET /reachability": "port",
             "POST /storage-clusters/{key}/set-speed": "iops_most mib_most",
+            "POST /eips": "count",
+            "POST /eips/{key}/bind": "delivery",
+            "POST /external-segments": "physical_network vlan",
         },
     ),
     Beyond("signed values", {"GET *": "cursor"}),
@@ -99,6 +129,10 @@ BEYOND: tuple[Beyond, ...] = (
             "POST /instance-types": "vcpu memory_gib",
             "POST /vms": "disk_gib size_gib data_disks",
             "POST /disks": "size_gib",
+            "POST /eips": "mbit",
+            "POST /eips/{key}/set-bandwidth": "mbit",
+            "POST /enis": "mbit_in mbit_out",
+            "POST /enis/{key}/set-bandwidth": "mbit_in mbit_out",
             "POST /disks/{key}/clone": "size_gib",
             "POST /disks/{key}/expand": "size_gib",
             "POST /disks/{key}/set-limits": "iops bytes_per_second",

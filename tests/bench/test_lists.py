@@ -43,9 +43,9 @@ WITH vm AS (
     SELECT id, %(cluster)s, %(host)s, %(type)s, %(image)s, 1, 2048, 'on', 'on', now(), 1, name, '', '', '[]', ''
       FROM vm
 ), card AS (
-    INSERT INTO network_nic (id, owner_id, role, subnet_id, ip, created_at)
+    INSERT INTO network_nic (id, owner_id, role, subnet_id, ip, mbit_in, mbit_out, created_at)
     SELECT gen_random_uuid(), id, 'internal', %(subnet)s,
-           '10.0.0.1'::inet + row_number() OVER (ORDER BY created_at), created_at
+           '10.0.0.1'::inet + row_number() OVER (ORDER BY created_at), 0, 0, created_at
       FROM vm
 )
 SELECT count(*) FROM vm

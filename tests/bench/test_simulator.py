@@ -37,7 +37,11 @@ def test_vms_settle_through_simulated_hosts(site: Site) -> None:
     made = Vm.objects.filter(name__startswith="load-")
     assert made.filter(state=State.READY, power_seen=Power.ON).count() == CREATES
     for vm in made:
-        token = next(c["token"] for c in site.clients if c["body"]["subnet"] == str(vm.nics.get().subnet_id))
+        token = next(
+            c["token"]
+            for c in site.clients
+            if c["body"]["subnet"] == str(vm.nics.get(role="internal").subnet_id)
+        )
         site.platform.client(token).change("DELETE", f"/vms/{vm.pk}")
     site.settle(30)
     assert Vm.objects.count() == STANDING

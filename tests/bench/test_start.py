@@ -96,7 +96,7 @@ def pattern_of(site: RealSite, vm: Vm) -> Pattern:
     assert vm.host is not None
     host = site.box.host(vm.host.name)
     xml = host.exec("virsh", "dumpxml", "--inactive", "--security-info", f"vm-{vm.pk}")
-    return Pattern(str(vm.pk), vm.nics.get(), str(vm.disks.get().pk), host, xml)
+    return Pattern(str(vm.pk), vm.nics.get(role="internal"), str(vm.disks.get().pk), host, xml)
 
 
 def with_certificate_of_the_control_plane(box: Onebox, host: Host) -> str:

@@ -15,12 +15,17 @@ from onebox.shell import wait_until
 from apps.accounts.models import Project, Role, Tenant
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.disk_attachment import attach_disk
+from apps.compute.services.eni_binding import bind_eni
 from apps.compute.services.key_pair import create_key_pair
 from apps.compute.services.power import shut_down_vm
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
-from apps.lifecycle.actor import Actor
+from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
-from apps.network.models import SecurityGroup, Subnet, Vpc
+from apps.network.models import Eip, Eni, ExternalSegment, SecurityGroup, SegmentAddress, Subnet, Vpc
+from apps.network.services.eip import create_eips
+from apps.network.services.eip_binding import bind_eip
+from apps.network.services.eni import create_eni
+from apps.network.services.external_segment import create_segment
 from apps.network.services.security_group import create_security_group
 from apps.network.services.subnet import create_subnet
 from apps.network.services.vpc import create_vpc
@@ -54,6 +59,8 @@ def add_sample_data(site: Site) -> None:
     settle()
     machines(alice, site.cloud, subnet)
     disks(alice, site.cloud)
+    addresses(alice, site.cloud)
+    elastic_nics(alice)
     other_tenants()
     lost_and_new_hosts(site.cloud)
     limits(site.owner.tenant)
@@ -116,7 +123,7 @@ def network(alice: Actor) -> Subnet:
     create_vpc(alice, name="staging", cidr="172.16.0.0/20", subnet_cidr="172.16.0.0/24")
     production = Vpc.objects.get(name="production", tenant=alice.tenant)
     Subnet.objects.filter(vpc=production).update(name="frontend")
-    create_subnet(alice, vpc=production.pk, name="databases", cidr="10.0.16.0/24")
+    create_subnet(alice, vpc=production.pk, name="databases", cidr="10.0.16.0/24", cidr6="auto")
     return Subnet.objects.get(vpc=production, name="frontend")
 
 
@@ -187,6 +194,59 @@ def disks(alice: Actor, cloud: Cloud) -> None:
         settle()
     create_disks(alice, name="shop-db-test", snapshot=data.snapshots.latest("created_at").pk)
     settle()
+
+
+def addresses(alice: Actor, cloud: Cloud) -> None:
+    """Two external segments; EIPs that are bound, free and released; one address with a machine of nobody."""
+    for name, vlan, block, routes in (
+        ("internet", 101, "203.0.113", ["0.0.0.0/0"]),
+        ("datacentre", 102, "172.20.1", ["172.21.0.0/16"]),
+    ):
+        create_segment(
+            SYSTEM,
+            region=Region.objects.get(pk=cloud.region.pk),
+            name=name,
+            physical_network="physnet1",
+            vlan=vlan,
+            cidr=f"{block}.0/24",
+            gateway=f"{block}.1",
+            routes=routes,
+            ranges=[
+                {"first": f"{block}.10", "last": f"{block}.199"},
+                {"first": f"{block}.60", "last": f"{block}.79", "reserved": True},
+            ],
+        )
+    settle()
+    internet, datacentre = (ExternalSegment.objects.get(name=name) for name in ("internet", "datacentre"))
+    create_eips(alice, segment=internet.pk, name="shop-web", count=3, mbit=200)
+    create_eips(alice, segment=datacentre.pk, name="erp", mbit=50, description="To the warehouse")
+    settle()
+    for name, vm in (("shop-web-1", SHOWN), ("shop-web-2", "shop-web-2"), ("erp", SHOWN)):
+        carrier = Vm.objects.get(name=vm).pk
+        bind_eip(alice, Eip.objects.get(name=name), carrier=carrier, delivery="guest")
+        settle()
+    held = {"segment": internet, "until": timezone.now() + timedelta(minutes=7)}
+    SegmentAddress.objects.create(ip="203.0.113.21", use="quarantine", **held)
+    SegmentAddress.objects.create(
+        segment=internet, ip="203.0.113.40", use="conflict", mac="52:54:00:7c:01:22"
+    )
+
+
+def elastic_nics(alice: Actor) -> None:
+    """One in another VPC and one outside, both at the VM that is shown, and one that no VM has."""
+    staging = Subnet.objects.get(vpc__name="staging", tenant=alice.tenant)
+    group = SecurityGroup.objects.get(name="web", tenant=alice.tenant)
+    datacentre = ExternalSegment.objects.get(name="datacentre")
+    for name, values in (
+        ("shop-web-to-staging", {"subnet": staging.pk, "security_group": group.pk}),
+        ("shop-web-to-warehouse", {"segment": datacentre.pk, "mbit_in": 200, "mbit_out": 50}),
+        ("failover", {"subnet": staging.pk, "description": "For the standby"}),
+    ):
+        create_eni(alice, name=name, **values)
+    settle()
+    for name in ("shop-web-to-staging", "shop-web-to-warehouse"):
+        bind_eni(alice, Eni.objects.get(name=name), vm=Vm.objects.get(name=SHOWN).pk)
+        settle()
 
 
 def fail(operation: Operation) -> None:

@@ -10,32 +10,11 @@ from playwright.sync_api import Page, expect
 from apps.compute.models import Vm
 from apps.storage.models import Disk
 from tests.browser.conftest import Site
+from tests.browser.dialogs import choose, expect_state, fill_in, send
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 NAME, VM = "journey", "shop-web-2"
-
-
-def fill_in(page: Page, **fields: str) -> None:
-    """Wait for the dialog, and fill in its fields."""
-    expect(page.get_by_role("dialog")).to_be_visible()
-    for name, value in fields.items():
-        page.locator(f"dialog [name={name}]").fill(value)
-
-
-def send(page: Page, label: str) -> None:
-    page.get_by_role("dialog").get_by_role("button", name=label, exact=True).click()
-    expect(page.get_by_role("dialog")).to_be_hidden()
-
-
-def expect_state(page: Page, word: str) -> None:
-    expect(page.locator(".detail-title .pill")).to_contain_text(word)
-
-
-def choose(page: Page, label: str) -> None:
-    """Take an action from the menu of the page."""
-    page.locator(".detail-title").get_by_role("button", name="Actions").click()
-    page.locator(".detail-title .dropdown-menu").get_by_text(label, exact=True).click()
 
 
 @pytest.mark.requirement("EV-1")

@@ -171,7 +171,7 @@ def create_in_another_vpc_with_the_same_cidr(site: RealSite, customer: Customer)
 
 
 def address_of(vm_id: str) -> str:
-    return str(Vm.objects.get(pk=vm_id).nics.get().ip)
+    return str(Vm.objects.get(pk=vm_id).nics.get(role="internal").ip)
 
 
 def type_and_read_on_the_screen(page: Page, site: RealSite, vm_id: str) -> None:

@@ -68,7 +68,8 @@ def test_a_name_is_enough(
     assert answer.status_code == 302, answer.context["form"].errors
     vm = Vm.objects.get()
     assert (vm.name, vm.image_id, vm.instance_type_id) == ("web", cloud.image.pk, cloud.small.pk)
-    assert (vm.nics.get().subnet_id, vm.nics.get().security_group_id) == (subnet.pk, group.pk)
+    nic = vm.nics.get(role="internal")
+    assert (nic.subnet_id, nic.security_group_id) == (subnet.pk, group.pk)
     assert vm.ssh_keys == [key.public_key], "the only key is chosen"
 
 
@@ -88,7 +89,7 @@ def test_two_regions_are_not_mixed(browser: Client, cloud: Cloud, subnet: Subnet
     page = browser.get(PAGE)
     assert browser.post(PAGE, {**as_shown(page), "name": "web"}).status_code == 302
     vm = Vm.objects.get()
-    assert vm.region == vm.image.region == vm.nics.get().subnet.region  # type: ignore[union-attr]
+    assert vm.region == vm.image.region == vm.nics.get(role="internal").subnet.region  # type: ignore[union-attr]
     html = page.content.decode()
     assert f'data-place="{other.region.name}"' in html and 'data-places=""' in html
 
@@ -189,7 +190,7 @@ def facts(vm: Vm) -> dict[str, Any]:
         "memory_mib",
         "hostname",
     )
-    nic, disk = vm.nics.get(), vm.disks.get()
+    nic, disk = vm.nics.get(role="internal"), vm.disks.get()
     return {
         **{name: getattr(vm, name) for name in (*columns, "ssh_keys", "power")},
         "user_data": vm_spec(vm).seed.user_data,
@@ -215,7 +216,7 @@ def test_another_one_like_this_has_the_same_choices(
     assert browser.post(PAGE, typed).status_code == 302
     twin = Vm.objects.get(name="web-8")
     assert (twin.image, twin.instance_type, twin.disks.get().size_gib) == (image, kind, 77)
-    assert twin.nics.get().security_group == group
+    assert twin.nics.get(role="internal").security_group == group
     assert twin.sealed_password_hash == "", "secrets are not copied"
 
 
@@ -337,8 +338,8 @@ def test_a_vm_without_a_group_is_created_only_when_that_is_said(
     shown = preview(browser, typed)
     assert "data-unfiltered" not in shown.content.decode() and "security_group" not in call_in(shown)
     assert browser.post(PAGE, typed).status_code == 302
-    assert Vm.objects.get().nics.get().security_group_id == group.pk
+    assert Vm.objects.get().nics.get(role="internal").security_group_id == group.pk
     shown = preview(browser, {**typed, "security_group": ""})
     assert "traffic is not filtered" in shown.content.decode() and call_in(shown)["security_group"] is None
     assert browser.post(PAGE, {**typed, "name": "open", "security_group": ""}).status_code == 302
-    assert Vm.objects.get(name="open").nics.get().security_group is None
+    assert Vm.objects.get(name="open").nics.get(role="internal").security_group is None

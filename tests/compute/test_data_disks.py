@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 from django.db import connection, transaction
@@ -14,12 +14,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.compute.models import Vm
+from apps.compute.operations.parts import load_vm
 from apps.compute.pages.vms import _goes
 from apps.compute.selectors import visible_vms
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.power import power_off_vm, restart_vm, start_vm
 from apps.compute.services.repair import force_clean_vm, resync_vm
-from apps.compute.specs import vm_spec
+from apps.compute.specs import vm_guest_network, vm_spec
 from apps.drivers.libvirt import HostSettings, domain_xml
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.pool_drivers import DiskFiles, in_files
@@ -30,6 +31,7 @@ from apps.infrastructure.models import Host
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.lifecycle.operation_context import OperationContext
 from apps.network.models import Subnet
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount
@@ -100,7 +102,7 @@ def volumes(cloud: Cloud) -> dict[str, int]:
 
 def device_names(vm: Vm) -> list[tuple[str, str]]:
     """Return device and volume of each disk in libvirt's definition, but for the seed."""
-    spec = vm_spec(Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk))
+    spec = vm_spec(Vm.objects.prefetch_related("disks__cluster", "nics", "eips").get(pk=vm.pk))
     files = {disk.volume.id: in_files(DiskFiles(Path(f"/pool/{disk.volume.id}"))) for disk in spec.disks}
     domain = ET.fromstring(domain_xml.build(spec, HOST, files, VmMetadata(), "hidden"))
     found = []
@@ -235,12 +237,10 @@ def test_what_is_detached_is_no_part_of_its_definition(
     assert defined_with(cloud, vm) == [keys(disks)[0], keys(disks)[2]]
 
 
-def test_a_definition_of_many_disks_costs_no_more_queries(owner: Actor, vm: Vm, disks: list[Disk]) -> None:
-    loaded: Any = (
-        Vm.objects.select_related("image", "cluster").prefetch_related("disks__cluster", "nics").get(pk=vm.pk)
-    )
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        vm_spec(loaded)
+def test_a_definition_of_many_disks_costs_no_more_queries(vm: Vm, disks: list[Disk]) -> None:
+    loaded, _host, _region = load_vm(cast(OperationContext, None), vm.pk)
+    with CaptureQueriesContext(connection) as queries:
+        spec = vm_spec(loaded)
+        vm_guest_network(loaded)
     assert len(queries) == 0
+    assert len(spec.disks) == len(disks)

@@ -12,7 +12,7 @@ from apps.accounts.models import User
 from apps.accounts.secrets import unseal
 from apps.compute.models import Image
 from apps.infrastructure import backends
-from apps.infrastructure.models import Host, StorageCluster
+from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.lifecycle.models import State
 from apps.network.models import Subnet
 
@@ -51,6 +51,11 @@ def test_it_makes_all_of_it_once(tmp_path: Path) -> None:
     assert Image.objects.get().name == "Debian tiny"
     assert User.objects.filter(username__in=["admin", "demo"]).count() == 2
     assert Subnet.objects.filter(tenant__name="demo").exists()
+
+
+def test_its_region_has_the_given_dns_servers(tmp_path: Path) -> None:
+    load(tmp_path, "--dns=198.51.100.10", "--dns=2001:db8:ffff::10")
+    assert Region.objects.get().dns_servers == ["198.51.100.10", "2001:db8:ffff::10"]
 
 
 def test_a_ceph_cluster_is_connected_once_and_follows_its_address_and_key(

@@ -33,11 +33,12 @@ def test_a_vm_says_what_it_was_created_with(owner: Actor, alice: User, cloud: Cl
     assert (body["hostname"], body["description"]) == ("shop", "the shop")
     assert body["image"]["id"] == str(cloud.image.pk)
     assert body["instance_type"]["id"] == str(cloud.small.pk)
-    (nic,) = body["nics"]
+    nic, external = body["nics"]
     assert nic["subnet"]["id"] == str(subnet.pk)
     assert nic["vpc"]["id"] == str(subnet.vpc_id)
     assert nic["security_group"]["id"] == str(group.pk)
     assert nic["ip"] and nic["mac"]
+    assert (external["security_group"]["id"], external["ip"]) == (str(group.pk), None)
 
 
 @pytest.mark.requirement("SE-4")

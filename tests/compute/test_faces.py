@@ -112,7 +112,7 @@ def test_a_vm_is_found_by_its_address_mac_name_and_id(
     cloud: Cloud, subnet: Subnet, owner: Actor, alice: User
 ) -> None:
     vm, other = make_vm(owner, cloud, subnet), make_vm(owner, cloud, subnet, name="other")
-    nic = vm.nics.get()
+    nic = vm.nics.get(role="internal")
     api = factories.api_client(alice)
     for text in (str(nic.ip), nic.mac, "eb", str(vm.pk)):
         found = api.get("/api/v1/vms", {"q": text}).data["results"]

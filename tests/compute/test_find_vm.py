@@ -24,8 +24,8 @@ def test_a_vm_is_found_by_name_and_by_id(owner: Actor, cloud: Cloud, subnet: Sub
     vm, other = (make_vm(owner, cloud, subnet, name=name) for name in ("web", "other"))
     found = find_vm("web")
     assert found == find_vm(str(vm.pk))
-    addresses = {str(each.nics.get().ip) for each in (vm, other)}
-    assert found["address"] == str(vm.nics.get().ip)
+    addresses = {str(each.nics.get(role="internal").ip) for each in (vm, other)}
+    assert found["address"] == str(vm.nics.get(role="internal").ip)
     assert (found["subnet"], found["cidr"]) == (str(subnet.pk), str(subnet.cidr))
     assert set(found["taken"]) == addresses
 

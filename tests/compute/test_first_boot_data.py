@@ -19,7 +19,7 @@ from apps.compute.services.power import power_off_vm, start_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.memory import MemoryHypervisor
 from apps.drivers.memory.records import vms_of
-from apps.drivers.specs import SeedSpec
+from apps.drivers.specs import SeedNic, SeedSpec
 from apps.infrastructure.reports import collect
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
@@ -58,6 +58,11 @@ def has_agent(cloud: Cloud, vm: Vm, has: bool) -> None:
         state.put(table, str(vm.pk), replace(known, guest_agent=has))
 
 
+def nics_of(vm: Vm) -> tuple[SeedNic, ...]:
+    """Return the NICs that the guest configures by DHCP: without an EIP only the internal one."""
+    return (SeedNic(vm.nics.get(role="internal").mac),)
+
+
 def on_host(cloud: Cloud, vm: Vm) -> SeedSpec:
     """Return the first-boot data that the VM's host has."""
     assert vm.host is not None
@@ -81,7 +86,7 @@ def test_it_is_removed_some_time_after_the_guests_agent_was_seen(cloud: Cloud, v
     vm.refresh_from_db()
     assert (vm.sealed_password_hash, vm.sealed_user_data) == ("", "")
     assert vm.first_boot_done_at is not None
-    assert on_host(cloud, vm) == vm_spec(vm).seed == SeedSpec("db1")
+    assert on_host(cloud, vm) == vm_spec(vm).seed == SeedSpec("db1", nics=nics_of(vm))
     assert ran_for(vm, READ_WITH_AGENT * 2) is None
 
 
@@ -121,7 +126,7 @@ def test_once_it_is_removed_no_start_brings_it_back(cloud: Cloud, vm: Vm, owner:
     execute(asked.pk)
     execute(power_off_vm(owner, vm).pk)
     settled(start_vm(owner, Vm.objects.get(pk=vm.pk)))
-    assert on_host(cloud, vm) == SeedSpec("db1")
+    assert on_host(cloud, vm) == SeedSpec("db1", nics=nics_of(vm))
 
 
 @pytest.mark.django_db

@@ -56,7 +56,7 @@ def test_a_created_vm_runs_on_a_host_with_its_disk_and_port(
     assert (seen.exists, seen.power, seen.boot) == (True, Power.ON, 1)
     pool = MemoryVolumes(cloud.world).observe(cloud.storage.spec())
     assert pool.of(PoolKind.VOLUME) == (str(vm.disks.get().pk),)
-    assert set(MemoryFabric(cloud.world).inventory().of(PortSpec)) == {str(vm.nics.get().pk)}
+    assert set(MemoryFabric(cloud.world).inventory().of(PortSpec)) == {str(vm.nics.get(role="internal").pk)}
 
 
 @pytest.mark.requirement("VM-2")

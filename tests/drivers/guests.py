@@ -58,6 +58,25 @@ class Guest:
             assert time.monotonic() < give_up, self.output("ip addr") + self.serial()
             time.sleep(0.5)
 
+    def device(self, mac: str) -> str:
+        """Return the guest's name for the NIC with this MAC."""
+        return self.output(f"basename $(dirname $(grep -l {mac} /sys/class/net/*/address))").strip()
+
+    def wait_for_devices(self, slots: dict[str, int]) -> None:
+        """Wait until the guest has exactly these NICs, by MAC, each in its slot of the PCI bus."""
+        look = "for nic in /sys/class/net/eth*; do cat $nic/address; readlink -f $nic/device/..; done"
+        give_up = time.monotonic() + 30
+        while True:
+            words = self.output(look).split()
+            found = {
+                mac: int(path.rpartition(":")[2].partition(".")[0], 16)
+                for mac, path in zip(words[::2], words[1::2], strict=True)
+            }
+            if found == slots:
+                return
+            assert time.monotonic() < give_up, (found, slots)
+            time.sleep(0.2)
+
     def serial(self) -> str:
         """Return the end of the serial console's log."""
         return self.host.exec(

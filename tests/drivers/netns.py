@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from onebox.hosts import Host
 from onebox.shell import OneboxError, patience
 
-from apps.drivers.specs import PortSpec
+from apps.drivers.specs import ExternalPortSpec, PortSpec
 
 SERVER = """
 import selectors, socket, sys
@@ -82,13 +83,33 @@ for _ in range(5):
         pass
 """
 
+DHCP6_SOLICIT = """
+import os, socket, struct, sys
+request = bytes([1]) + os.urandom(3) + struct.pack("!HHHH", 1, 10, 3, 1) + bytes.fromhex(sys.argv[1].replace(":", ""))
+request += struct.pack("!HHIII", 3, 12, 1, 0, 0)
+sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+sock.bind(("::", 546))
+sock.settimeout(2)
+for _ in range(5):
+    sock.sendto(request, ("ff02::1:2", 547, 0, socket.if_nametoindex("eth0")))
+    try:
+        answer = sock.recv(1500)
+    except TimeoutError:
+        continue
+    at = answer.find(struct.pack("!HH", 5, 24))
+    print(socket.inet_ntop(socket.AF_INET6, answer[at + 4:at + 20]))
+    break
+"""
+
+P = TypeVar("P", PortSpec, ExternalPortSpec)
+
 
 @dataclass(frozen=True)
-class NetnsGuest:
-    """A name space with the address of a port. Services are words like "tcp/80"."""
+class PluggedIn(Generic[P]):
+    """A name space at a port. Services are words like "tcp/80"."""
 
     host: Host
-    port: PortSpec
+    port: P
 
     @property
     def name(self) -> str:
@@ -128,9 +149,13 @@ class NetnsGuest:
         """Return the address that DHCP offers, empty for none."""
         return self.exec("python3", "-c", DHCP_DISCOVER, self.port.mac).strip()
 
+    def dhcp6_offer(self) -> str:
+        """Return the address that DHCPv6 offers, empty for none."""
+        return self.exec("python3", "-c", DHCP6_SOLICIT, self.port.mac, check=False).strip()
+
     def pings(self, address: str) -> bool:
         try:
-            self.exec("ping", "-c", "2", "-i", "0.2", "-W", "1", address)
+            self.exec("ping", "-c", "3", "-i", "0.3", "-W", "1", address)
         except OneboxError:
             return False
         return True
@@ -142,32 +167,53 @@ class NetnsGuest:
             assert time.monotonic() < give_up, f"{address} {service} never answered"
 
 
+class NetnsGuest(PluggedIn[PortSpec]):
+    """A name space with the address of a port."""
+
+
 @contextmanager
 def netns_guest(host: Host, port: PortSpec, gateway: str) -> Iterator[NetnsGuest]:
     """Make the guest and plug it into the integration bridge."""
-    guest = NetnsGuest(host, port)
-    outer = f"v{guest.name}"
-    host.exec("ip", "netns", "add", guest.name)
+    with plugged_in(host, port.id, port.mac) as name:
+        guest = NetnsGuest(host, port)
+        assert guest.name == name
+        guest.exec("ip", "addr", "add", f"{port.ip}/24", "dev", "eth0")
+        guest.exec("ip", "route", "add", "default", "via", gateway)
+        connect(host, port.id)
+        yield guest
+
+
+@contextmanager
+def plugged_in(host: Host, port_id: str, mac: str) -> Iterator[str]:
+    """Make a name space with a NIC `eth0`, not connected yet, and return its name. All that runs in it is ended."""
+    name, outer = f"t{port_id[:8]}", _outer(port_id)
+    host.exec("ip", "netns", "add", name)
     try:
         host.exec(
             *("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0"),
-            *("netns", guest.name, "address", port.mac),
+            *("netns", name, "address", mac),
         )
         for command in (
             ("ip", "link", "set", "lo", "up"),
             ("ethtool", "-K", "eth0", "tx", "off"),
             ("ip", "link", "set", "eth0", "mtu", "1442", "up"),
-            ("ip", "addr", "add", f"{port.ip}/24", "dev", "eth0"),
-            ("ip", "route", "add", "default", "via", gateway),
         ):
-            guest.exec(*command)
+            host.exec("ip", "netns", "exec", name, *command)
         host.exec("ip", "link", "set", outer, "up")
-        host.exec(
-            *("ovs-vsctl", "--timeout=10", "add-port", "br-int", outer),
-            *("--", "set", "interface", outer, f"external_ids:iface-id={port.id}"),
-        )
-        yield guest
+        yield name
     finally:
-        host.exec("systemctl", "stop", guest.slice, check=False)
+        host.exec("systemctl", "stop", f"scloud{name}.slice", check=False)
         host.exec("ovs-vsctl", "--timeout=10", "--if-exists", "del-port", "br-int", outer, check=False)
-        host.exec("ip", "netns", "del", guest.name, check=False)
+        host.exec("ip", "netns", "del", name, check=False)
+
+
+def connect(host: Host, port_id: str) -> None:
+    """Connect the name space of a port to the integration bridge."""
+    host.exec(
+        *("ovs-vsctl", "--timeout=10", "add-port", "br-int", _outer(port_id)),
+        *("--", "set", "interface", _outer(port_id), f"external_ids:iface-id={port_id}"),
+    )
+
+
+def _outer(port_id: str) -> str:
+    return f"vt{port_id[:8]}"

@@ -4,9 +4,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from apps.drivers.ovn.fabric import OvnFabric
-from apps.drivers.specs import FabricSpec, PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
+from apps.drivers.specs import (
+    EdgeSpec,
+    ExternalPortSpec,
+    FabricSpec,
+    PortSpec,
+    ProviderNetworkSpec,
+    SecurityGroupSpec,
+    SubnetSpec,
+    TranslatedAddressSpec,
+    VpcSpec,
+)
 
-LEAF_TO_ROOT = (PortSpec, SubnetSpec, SecurityGroupSpec, VpcSpec)
+LEAF_TO_ROOT = (
+    TranslatedAddressSpec,
+    ExternalPortSpec,
+    ProviderNetworkSpec,
+    EdgeSpec,
+    PortSpec,
+    SubnetSpec,
+    SecurityGroupSpec,
+    VpcSpec,
+)
 
 
 class TidyFabric(OvnFabric):

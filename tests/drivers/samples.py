@@ -10,12 +10,18 @@ from pathlib import Path
 
 from apps.drivers.specs import (
     DiskAttachment,
+    EdgeSpec,
+    ExternalAddress,
+    ExternalNetwork,
+    ExternalPortSpec,
     ImageSpec,
     NicAttachment,
     PoolSpec,
     PortSpec,
+    ProviderNetworkSpec,
     SeedSpec,
     SubnetSpec,
+    TranslatedAddressSpec,
     VmSpec,
     VolumeSpec,
     VpcSpec,
@@ -90,7 +96,9 @@ def a_vm(volume: VolumeSpec, *ports: PortSpec, seed: SeedSpec | None = None, mem
         vcpu=1,
         memory_mib=memory_mib,
         disks=(DiskAttachment(volume),),
-        nics=tuple(NicAttachment(port_id=port.id, mac=port.mac) for port in ports),
+        nics=tuple(
+            NicAttachment(port_id=port.id, mac=port.mac, slot=slot) for slot, port in enumerate(ports)
+        ),
         uid=FIRST_UID + next(_numbers),
         seed=seed or SeedSpec(hostname=f"host-{id[:8]}"),
     )
@@ -114,3 +122,34 @@ def a_subnet(vpc: VpcSpec, net: str = "10.0.1") -> SubnetSpec:
 def a_port(subnet: SubnetSpec, host_number: int = 11, *groups: str) -> PortSpec:
     address = subnet.cidr.removesuffix("0/24") + str(host_number)
     return PortSpec(id=new_id(), subnet_id=subnet.id, mac=new_mac(), ip=address, security_group_ids=groups)
+
+
+def an_edge(*hosts: str) -> EdgeSpec:
+    return EdgeSpec(id=new_id(), mac=new_mac(), hosts=hosts or ("host-1", "host-2"))
+
+
+def a_provider_network(edge: EdgeSpec, vlan: int = 101) -> ProviderNetworkSpec:
+    """One on a physical network of its own, which no host has."""
+    id = new_id()
+    return ProviderNetworkSpec(
+        id=id,
+        edge_id=edge.id,
+        physical_network=f"physnet-{id[:8]}",
+        vlan=vlan,
+        mac=new_mac(),
+        networks=(
+            ExternalNetwork("203.0.113.0/24", "203.0.113.1", "203.0.113.3"),
+            ExternalNetwork("2001:db8:101::/64", "2001:db8:101::1", "2001:db8:101::3"),
+        ),
+    )
+
+
+def an_external_port(edge: EdgeSpec, *addresses: ExternalAddress, group: str = "") -> ExternalPortSpec:
+    groups = (group,) if group else ()
+    return ExternalPortSpec(new_id(), edge.id, new_mac(), addresses, security_group_ids=groups)
+
+
+def a_translated_address(
+    edge: EdgeSpec, port: PortSpec, vpc: VpcSpec, address: ExternalAddress, uplink: int = 7
+) -> TranslatedAddressSpec:
+    return TranslatedAddressSpec(new_id(), edge.id, vpc.id, uplink, address, port.ip)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from apps.drivers.errors import DriverError
-from apps.drivers.libvirt import HostSettings, disk_xml, domain_xml, metadata, rbd_disks
+from apps.drivers.libvirt import HostSettings, disk_xml, domain_xml, metadata, nic_xml, rbd_disks
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.pool_drivers import DiskFiles, in_files
 from apps.drivers.rbd.client import secret_id
@@ -125,6 +125,43 @@ def test_a_disk_keeps_its_place_whichever_others_there_are() -> None:
     assert list(disk_xml.volumes_in(xml_of())) == [SYSTEM.id, DATA.id]
 
 
+@pytest.mark.requirement("NI-1", "EN-2")
+@pytest.mark.parametrize(
+    ("vm", "places"),
+    [(VM, [(0, 0x03), (0, 0x18), (0, 0x1A), (0, 0x1E)]), (ARM, [(1, 0), (2, 0), (4, 0), (8, 0)])],
+    ids=["x86", "arm"],
+)
+def test_a_nic_keeps_its_place_whichever_others_there_are(vm: VmSpec, places: list[tuple[int, int]]) -> None:
+    nics = tuple(NicAttachment(f"port-{slot}", f"02:00:00:00:00:0{slot}", slot=slot) for slot in (0, 1, 3, 7))
+    for number in range(1, 5):
+        domain = xml_of(replace(vm, nics=nics[-number:]))
+        found = nic_xml.nics_in(domain)
+        assert [nic_xml.place_of(nic) for nic in found.values()] == places[-number:]
+        disks = {address.get("slot") for address in ET.fromstring(domain).iterfind("devices/disk/address")}
+        assert not disks & {f"{slot:#04x}" for bus, slot in places if bus == 0}
+    ports = [port.get("index") for port in ET.fromstring(xml_of(vm)).iterfind(".//controller[@index]")]
+    assert ports == ([] if vm is VM else [str(number) for number in range(1, 9)])
+
+
+def test_an_attachment_differs_when_its_place_mac_or_mtu_does() -> None:
+    nic = NicAttachment("port", "02:00:00:00:00:01", slot=2)
+    made = nic_xml.element(nic, HOST, Architecture.X86)
+    for change in ({"slot": 3}, {"mac": "02:00:00:00:00:02"}, {"mtu": 1500}):
+        other = nic_xml.element(replace(nic, **change), HOST, Architecture.X86)
+        assert nic_xml.differs(made, other)
+    assert not nic_xml.differs(
+        made, nic_xml.element(replace(nic, mac=nic.mac.upper()), HOST, Architecture.X86)
+    )
+
+
+def test_a_link_goes_down_and_up() -> None:
+    made = nic_xml.element(NicAttachment("port", "02:00:00:00:00:01"), HOST, Architecture.X86)
+    down = ET.fromstring(nic_xml.with_link(made, up=False))
+    assert nic_xml.is_up(made) and not nic_xml.is_up(down)
+    assert nic_xml.is_up(ET.fromstring(nic_xml.with_link(down, up=True)))
+    assert "<link" not in nic_xml.with_link(made, up=True)
+
+
 @pytest.mark.requirement("EV-6")
 def test_a_burst_is_so_many_times_the_limit_for_so_long() -> None:
     bursting = DiskAttachment(DATA, iops=500, slot=1, burst=3, burst_seconds=30)
@@ -160,7 +197,7 @@ def test_the_console_is_closed_by_default() -> None:
 
 
 def test_metadata_survives_the_way_through_libvirt() -> None:
-    kept = VmMetadata(generation=4, boot=2, seed="abc")
+    kept = VmMetadata(generation=4, boot=2, seed="abc", network='{"nics": "<&>"}')
     stored = ET.tostring(metadata.element(kept), encoding="unicode")
     assert metadata.parse(stored) == kept
     assert metadata.parse("not xml") == VmMetadata()

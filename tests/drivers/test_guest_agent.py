@@ -10,7 +10,7 @@ import pytest
 
 from apps.drivers.libvirt import guest_agent
 from apps.drivers.specs import GuestMounts
-from apps.drivers.specs.compute import MOST_MOUNTS
+from apps.drivers.specs.devices import MOST_MOUNTS
 from tests.drivers.samples import new_id
 
 pytestmark = pytest.mark.requirement("SE-10")
@@ -61,6 +61,8 @@ def test_a_file_system_is_found_by_its_disks_place_or_serial_number(monkeypatch:
     "reply",
     [
         "not JSON",
+        '{"return": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        json.dumps({"return": [{"mountpoint": "/", "disk": [place(5)]}]}) + " " * 2**21,
         "[]",
         '{"return": 5}',
         [5, None, "x", {}],
@@ -69,7 +71,7 @@ def test_a_file_system_is_found_by_its_disks_place_or_serial_number(monkeypatch:
         [{"mountpoint": "/", "disk": [5, {"serial": [], "pci-controller": []}]}],
         [{"mountpoint": "/", "disk": [{"pci-controller": {"slot": {}, "bus": []}}]}],
     ],
-    ids=repr,
+    ids=lambda reply: repr(reply)[:60],
 )
 def test_an_answer_that_makes_no_sense_names_no_mount(monkeypatch: pytest.MonkeyPatch, reply: object) -> None:
     answer(monkeypatch, reply)
@@ -94,3 +96,8 @@ def test_an_agent_that_is_not_connected_is_not_asked(monkeypatch: pytest.MonkeyP
     monkeypatch.delattr(libvirt_qemu, "qemuAgentCommand")
     assert guest_agent.mounts(Domain("disconnected")) == GuestMounts(asked=False)
     assert not guest_agent.freeze(Domain("disconnected"))
+
+
+def test_a_number_that_is_no_number_is_no_frozen_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, '{"return": 1e999}')
+    assert guest_agent.freeze(Domain()) is False

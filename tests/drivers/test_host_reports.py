@@ -46,7 +46,7 @@ def wait_for_status(agent: RealAgent, wanted: VmStatus, seconds: float) -> HostR
     give_up = time.monotonic() + patience(seconds)
     while True:
         report = report_of(agent)
-        if wanted in [replace(seen, disks=None) for seen in report.observation.vms]:
+        if wanted in [replace(seen, disks=None, nics=None) for seen in report.observation.vms]:
             return report
         assert time.monotonic() < give_up, f"not reported within {seconds} s: {report.observation.vms}"
         time.sleep(0.05)

@@ -1,14 +1,18 @@
 """The hypervisor contract on a real libvirt, through the agent of a pretend host, and what only a real one shows."""
 
+import re
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from apps.drivers.libvirt import nic_xml
 from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.specs import OsFamily, PoolSpec, Power, SeedSpec, VmSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract
+from tests.drivers.contracts.nics import GuestNetworkContract, NicsContract, a_nic, with_nics
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import a_vm, a_volume
 from tests.onebox_fixtures import Onebox
@@ -68,6 +72,14 @@ def data(hypervisor: Hypervisor, volumes: Volumes, pool: PoolSpec, vm: VmSpec) -
 
 class TestLibvirtDisks(DisksContract):
     guest_answers = False  # its system disk is blank
+
+
+class TestLibvirtNics(NicsContract):
+    guest_answers = False
+
+
+class TestLibvirtGuestNetwork(GuestNetworkContract):
+    """Its guest has no agent: its system disk is blank."""
 
 
 def seed_path(agent: RealAgent, vm: VmSpec) -> str:
@@ -143,3 +155,45 @@ def test_libvirt_takes_and_starts_what_a_windows_guest_gets(
     running = agent.host.exec("virsh", "-q", "dumpxml", f"vm-{vm.id}")
     assert "offset='localtime'" in running
     assert "sockets='1'" in running and "cores='2'" in running
+
+
+@pytest.mark.requirement("NI-1")
+def test_nics_have_their_places_and_are_guarded_also_when_they_are_plugged_in(
+    agent: RealAgent, hypervisor: Hypervisor, vm: VmSpec
+) -> None:
+    internal, external, elastic = a_nic(0), a_nic(1, mtu=1500), a_nic(3)
+    hypervisor.ensure_vm(with_nics(vm, internal, external))
+    hypervisor.ensure_power(vm.id, Power.ON)
+    hypervisor.ensure_nics(with_nics(vm, internal, external, elastic))
+    for definition in ((), ("--inactive",)):
+        found = nic_xml.nics_in(xml_of(agent, vm, *definition))
+        places = {port: nic_xml.place_of(nic) for port, nic in found.items()}
+        assert places == {internal.port_id: (0, 3), external.port_id: (0, 0x18), elastic.port_id: (0, 0x1A)}
+        assert all(nic_xml.is_up(nic) for nic in found.values())
+    taps = {target.get("dev") for target in ET.fromstring(xml_of(agent, vm)).iterfind(".//interface/target")}
+    guarded = agent.host.exec("nft", "list", "table", "netdev", "scloud_guard")
+    assert len(taps) == 3
+    assert taps <= set(re.findall(r"vnet\d+", guarded))
+
+
+def xml_of(agent: RealAgent, vm: VmSpec, *options: str) -> str:
+    return agent.host.exec("virsh", "-q", "dumpxml", *options, f"vm-{vm.id}")
+
+
+@pytest.mark.requirement("SE-10")
+def test_a_nic_that_the_host_is_not_guarded_against_stays_disconnected_until_it_is(
+    agent: RealAgent, hypervisor: Hypervisor, vm: VmSpec
+) -> None:
+    internal, elastic = a_nic(0), a_nic(2)
+    hypervisor.ensure_vm(with_nics(vm, internal))
+    hypervisor.ensure_power(vm.id, Power.ON)
+    guard = "/usr/local/lib/scloud/guard-taps"
+    agent.host.exec("mv", guard, f"{guard}.away")
+    try:
+        with refused("hypervisor.nic_not_guarded"):
+            hypervisor.ensure_nics(with_nics(vm, internal, elastic))
+        assert not nic_xml.is_up(nic_xml.nics_in(xml_of(agent, vm))[elastic.port_id])
+    finally:
+        agent.host.exec("mv", f"{guard}.away", guard)
+    hypervisor.ensure_nics(with_nics(vm, internal, elastic))
+    assert nic_xml.is_up(nic_xml.nics_in(xml_of(agent, vm))[elastic.port_id])

@@ -16,9 +16,20 @@ from apps.drivers.memory.records import VOLUMES
 from apps.drivers.memory.snapshots import CONTENTS
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Hypervisor
-from apps.drivers.specs import PauseReason, PoolKind, PoolSpec, Power, VmSpec, VolumeSpec, VpcSpec
+from apps.drivers.specs import (
+    GuestNetworkReason,
+    PauseReason,
+    PoolKind,
+    PoolSpec,
+    Power,
+    VmSpec,
+    VolumeSpec,
+    VpcSpec,
+)
+from tests.drivers.contracts.external import ExternalContract
 from tests.drivers.contracts.fabric import FabricContract, refused
 from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract, wait_until_off
+from tests.drivers.contracts.nics import GuestNetworkContract, NicsContract, a_network, a_nic, with_nics
 from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
 from tests.drivers.samples import a_pool, a_vm, a_volume, a_vpc, new_id
 
@@ -58,7 +69,7 @@ def hypervisor(world: World) -> MemoryHypervisor:
     return MemoryHypervisor(world, "host1")
 
 
-class TestMemoryFabric(FabricContract):
+class TestMemoryFabric(FabricContract, ExternalContract):
     @pytest.fixture
     def fabric(self, world: World) -> MemoryFabric:
         return MemoryFabric(world)
@@ -80,6 +91,44 @@ class TestMemoryDisks(DisksContract):
         volume = a_volume(pool)
         volumes.ensure_volume(volume)
         return volume
+
+
+class TestMemoryNics(NicsContract):
+    """The guest releases what it is asked to."""
+
+
+class TestMemoryStuckNics(NicsContract):
+    guest_answers = False
+
+    @pytest.fixture
+    def hypervisor(self, world: World, vm: VmSpec) -> Hypervisor:
+        class Stuck(MemoryHypervisor):
+            def ensure_vm(self, spec: VmSpec) -> None:
+                super().ensure_vm(spec)
+                self.set_guest(spec.id, releases=False)
+
+        return Stuck(world, "host1")
+
+
+class TestMemoryGuestNetwork(GuestNetworkContract):
+    @pytest.fixture(autouse=True)
+    def _without_agents(self, world: World) -> None:
+        world.guests_have_agents = False
+
+
+@pytest.mark.requirement("EI-3")
+def test_a_guest_with_an_agent_has_its_network_at_every_start(
+    hypervisor: MemoryHypervisor, vm: VmSpec
+) -> None:
+    nic = a_nic(1)
+    hypervisor.ensure_vm(with_nics(vm, nic))
+    hypervisor.ensure_guest_network(vm.id, a_network(nic.mac, "203.0.113.9/32", generation=3))
+    for boot in (1, 2):
+        assert hypervisor.ensure_power(vm.id, Power.ON, boot=boot).guest_network == 3
+        assert hypervisor.ensure_power(vm.id, Power.OFF).guest_network == 0
+    hypervisor.set_guest(vm.id, network_refused=GuestNetworkReason.FORBIDDEN)
+    status = hypervisor.ensure_power(vm.id, Power.ON, boot=3)
+    assert (status.guest_network, status.guest_network_reason) == (0, GuestNetworkReason.FORBIDDEN)
 
 
 @pytest.mark.requirement("VM-9")

@@ -12,22 +12,28 @@ import pytest
 from onebox.shell import patience, wait_until
 
 from apps.drivers.errors import DriverError
+from apps.drivers.fabric.declared import ovn_columns
 from apps.drivers.ovn.fabric import OvnFabric
 from apps.drivers.ovn.rows import derived
 from apps.drivers.specs import (
     Direction,
+    EdgeSpec,
+    ExternalPortSpec,
     PortSpec,
+    ProviderNetworkSpec,
     RuleAction,
     RulePriority,
     RuleProtocol,
     RuleSpec,
     SecurityGroupSpec,
     SubnetSpec,
+    TranslatedAddressSpec,
     VpcSpec,
 )
+from tests.drivers.contracts.external import ExternalContract, at, connected, translated
 from tests.drivers.contracts.fabric import FabricContract, built, refused
 from tests.drivers.ovn_tidy import tidy_fabric
-from tests.drivers.samples import a_port, a_subnet, a_vpc, new_id
+from tests.drivers.samples import a_port, a_subnet, a_vpc, an_external_port, new_id
 from tests.onebox_fixtures import Onebox
 
 pytestmark = pytest.mark.real
@@ -39,7 +45,7 @@ def fabric(northbound: str) -> Iterator[OvnFabric]:
         yield connected
 
 
-class TestOvnFabric(FabricContract):
+class TestOvnFabric(FabricContract, ExternalContract):
     pass
 
 
@@ -92,6 +98,24 @@ def priorities(fabric: OvnFabric) -> Counter[int]:
     return fabric._northbound.read(
         lambda replica: Counter(row.priority for row in replica.tables["ACL"].rows.values())
     )
+
+
+@pytest.mark.requirement("EI-4")
+def test_a_port_of_a_subnet_from_an_older_version_gives_up_its_default_route(
+    fabric: OvnFabric, onebox: Onebox
+) -> None:
+    """The row is missing that says what such a port is handed out; until the subnet is resynced, too."""
+    _, subnet = built(fabric)
+    port, options = a_port(subnet), str(derived(subnet.id, "dhcp-vpc"))
+    fabric.ensure(port)
+    wanted = onebox.northbound("get", "DHCP_Options", options, "options")
+    onebox.northbound("destroy", "DHCP_Options", options)
+    wait_until(lambda: subnet.id in fabric.inventory().unprotected, "the loss to be seen", seconds=10)
+    fabric.ensure(replace(port, default_route=False, generation=2))
+    assert onebox.northbound("get", "DHCP_Options", options, "options") == wanted
+    assert onebox.northbound("get", "Logical_Switch_Port", port.id, "dhcpv4_options") == options
+    assert subnet.id not in fabric.inventory().unprotected
+    fabric.ensure(subnet)
 
 
 @pytest.mark.requirement("SG-3")
@@ -183,6 +207,86 @@ def test_limits_and_rules_taken_away_are_noticed_and_put_back(
     fabric.ensure(subnet)
     fabric.ensure(port)
     assert fabric.inventory().unprotected.isdisjoint({vpc.id, subnet.id, port.id})
+
+
+EDGE_TAMPERINGS = {
+    "an edge without its controller limits": ("edge", "clear logical_router {edge} copp"),
+    "an edge that passes on anything": ("edge", "clear logical_router {edge} policies"),
+    "a rule for guests that lets through": ("edge", "set acl {forged} action=allow"),
+    "guests that reach each other": ("edge", "set acl {elsewhere} action=allow"),
+    "VPCs that reach each other": ("edge", "set acl {links} action=allow"),
+    "a way to VPCs that is silent about sizes": ("edge", "clear logical_router_port {ways} options"),
+    "a provider network on another VLAN": ("network", "set logical_switch_port {localnet} tag=4000"),
+    "a provider network without its controller limits": ("network", "clear logical_switch {network} copp"),
+    "a port that may use any address": ("port", "clear logical_switch_port {port} port_security"),
+    "a port outside the group of all": ("edge", "clear port_group {everybody} ports"),
+    "an address without translation": ("port", "clear logical_router {edge} nat"),
+    "an address with another MAC": (
+        "port",
+        "set static_mac_binding {binding} mac=02\\:00\\:00\\:00\\:00\\:01",
+    ),
+    "an address without its limit": ("port", "clear logical_switch {guests} qos_rules"),
+}
+
+
+@pytest.mark.requirement("SE-10")
+@pytest.mark.parametrize("tampering", EDGE_TAMPERINGS)
+def test_what_an_edge_needs_is_noticed_when_it_is_gone_and_put_back(
+    fabric: OvnFabric, onebox: Onebox, tampering: str
+) -> None:
+    edge, network = connected(fabric)
+    port = an_external_port(edge, at(network))
+    fabric.ensure(port)
+    id = {"edge": edge.id, "network": network.id, "port": port.id}[EDGE_TAMPERINGS[tampering][0]]
+    command = EDGE_TAMPERINGS[tampering][1].format(
+        edge=edge.id,
+        network=network.id,
+        port=port.id,
+        forged=derived(edge.id, "externals-never-forged"),
+        elsewhere=derived(edge.id, "externals-nowhere-else"),
+        links=derived(edge.id, "links-not-to-each-other"),
+        ways=derived(edge.id, "edge-links-gateway"),
+        localnet=derived(network.id, "localnet"),
+        everybody=derived(edge.id, "externals"),
+        binding=derived(edge.id, f"mac {port.addresses[0].ip}"),
+        guests=derived(edge.id, "edge-guests"),
+    )
+    assert id not in fabric.inventory().unprotected
+    onebox.northbound(*command.split())
+    wait_until(lambda: id in fabric.inventory().unprotected, "notice", seconds=10)
+    for spec in (edge, network, port):
+        fabric.ensure(spec)
+    assert fabric.inventory().unprotected.isdisjoint({edge.id, network.id, port.id})
+
+
+def test_nothing_of_an_edge_is_left_behind_or_written_twice(fabric: OvnFabric) -> None:
+    tables = sorted(ovn_columns())
+
+    def rows() -> dict[str, int]:
+        return fabric._northbound.read(
+            lambda replica: {each: len(replica.tables[each].rows) for each in tables}
+        )
+
+    before = rows()
+    edge, network = connected(fabric)
+    limited = replace(an_external_port(edge, at(network)), mbit_in=50, mbit_out=50)
+    fabric.ensure(limited)
+    vpc, inside, one_to_one = translated(fabric, edge, at(network, 11))
+    unchanged = changes_seen(fabric)
+    for spec in (edge, network, limited, one_to_one):
+        fabric.ensure(spec)
+    assert changes_seen(fabric) == unchanged
+    for kind, id in (
+        (TranslatedAddressSpec, one_to_one.id),
+        (ExternalPortSpec, limited.id),
+        (ProviderNetworkSpec, network.id),
+        (EdgeSpec, edge.id),
+        (PortSpec, inside.id),
+        (SubnetSpec, inside.subnet_id),
+        (VpcSpec, vpc.id),
+    ):
+        fabric.ensure_absent(kind, id)
+    assert rows() == before
 
 
 @pytest.mark.requirement("SE-10")

@@ -1,8 +1,9 @@
 """Security groups on real traffic between two hosts."""
 
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
@@ -177,6 +178,88 @@ def test_a_change_of_rules_acts_at_once_on_new_connections(net: Net) -> None:
     net.rules()
     while net.client.reaches(net.server.port.ip, "tcp/80"):
         assert time.monotonic() - began < patience(2), "the rule still held"
+
+
+#: Answers with what it receives until its input ends: PROGRAM TCP-PORT UDP-PORT.
+ECHO = """
+import select, socket, sys
+listener = socket.create_server(("", int(sys.argv[1])))
+flow = socket.socket(type=socket.SOCK_DGRAM)
+flow.bind(("", int(sys.argv[2])))
+print("ready", flush=True)
+places = [sys.stdin, listener, flow]
+while sys.stdin not in (ready := select.select(places, [], [])[0]):
+    for each in ready:
+        if each is listener:
+            places.append(listener.accept()[0])
+        elif each is flow:
+            flow.sendto(*flow.recvfrom(100))
+        elif data := each.recv(100):
+            each.sendall(data)
+        else:
+            places.remove(each)
+"""
+#: Asks both until its input ends. Says when it has sent ten more and when the connection is
+#: cut; in the end how much it sent by UDP and how much of that was lost.
+ASK = """
+import select, socket, sys
+held = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+held.settimeout(1)
+flow = socket.socket(type=socket.SOCK_DGRAM)
+flow.settimeout(1)
+flow.connect((sys.argv[1], int(sys.argv[3])))
+sent, lost, is_open = 0, 0, True
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0.002)[0]:
+    sent += 1
+    question = b"%09d" % sent
+    try:
+        flow.send(question)
+        while flow.recv(9) != question:
+            pass
+    except OSError:
+        lost += 1
+    if is_open and not sent % 10:
+        print("more", flush=True)
+    if is_open:
+        try:
+            held.sendall(b"?")
+            held.recv(1)
+        except OSError:
+            is_open = False
+            print("cut", flush=True)
+print(sent, lost, flush=True)
+"""
+
+
+@contextmanager
+def program(guest: NetnsGuest, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program of ours in a guest until its input ends."""
+    command = guest.host.command(("ip", "netns", "exec", guest.name, "python3", "-c", *arguments))
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "ready\n"
+        yield running
+
+
+@pytest.mark.requirement("SG-3", "SG-4")
+def test_changed_rules_cut_what_none_accepts_any_more_and_lose_no_packet_of_others(net: Net) -> None:
+    """What other platforms got wrong: the connection of a removed rule went on; any change interrupted all."""
+    udp, tcp = accept(RuleProtocol.UDP, (5353, 5353)), accept(RuleProtocol.TCP, (7000, 7000))
+    net.rules(tcp, udp)
+    with (
+        program(net.server, ECHO, "7000", "5353"),
+        program(net.client, ASK, net.server.port.ip, "7000", "5353") as asking,
+    ):
+        assert asking.stdout is not None
+        for other in range(8000, 8005):
+            net.rules(tcp, udp, accept(RuleProtocol.TCP, (other, other)))
+            assert asking.stdout.readline() == "more\n"
+        net.rules(udp)
+        assert "cut\n" in asking.stdout
+        sent, lost = map(int, asking.communicate("", timeout=10)[0].split()[-2:])
+    assert sent >= 50
+    assert lost == 0
 
 
 @pytest.mark.requirement("SG-3")

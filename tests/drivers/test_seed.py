@@ -5,14 +5,16 @@ import email.policy
 import io
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pycdlib
 import pytest
 import yaml
 
 from apps.drivers.libvirt import seed
-from apps.drivers.specs import SeedSpec
+from apps.drivers.specs import SeedNic, SeedSpec
 from tests.drivers.samples import new_id
 
 HASH = "$6$salt$hash"
@@ -94,10 +96,65 @@ def test_the_file_is_for_root_only_and_replaced_in_one_step(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+INTERNAL, EXTERNAL, ELASTIC = (
+    SeedNic("02:00:00:00:00:01", dhcp6=True),
+    SeedNic("02:00:00:00:00:02", 1),
+    SeedNic("02:00:00:00:00:03", 4),
+)
+
+
+def ethernets(*nics: SeedNic) -> dict[str, Any]:
+    files = read(seed.image(new_id(), replace(SPEC, nics=nics)))
+    config = yaml.safe_load(files["network-config"])
+    assert config["version"] == 2
+    return dict(config["ethernets"])
+
+
+@pytest.mark.requirement("EI-3")
+def test_nics_are_named_by_their_slots_found_by_their_macs_and_configured_by_dhcp() -> None:
+    found = ethernets(INTERNAL, EXTERNAL, ELASTIC)
+    assert list(found) == ["eth0", "eth1", "eth4"]
+    assert {name: nic["match"]["macaddress"] for name, nic in found.items()} == {
+        "eth0": INTERNAL.mac,
+        "eth1": EXTERNAL.mac,
+        "eth4": ELASTIC.mac,
+    }
+    assert all(nic["set-name"] == name and nic["dhcp4"] for name, nic in found.items())
+    assert [nic.get("dhcp6", False) for nic in found.values()] == [True, False, False]
+    assert [nic.get("optional", False) for nic in found.values()] == [False, True, True]
+
+
+@pytest.mark.requirement("EI-4")
+def test_the_internal_default_route_wins_unless_the_external_nic_is_the_egress() -> None:
+    def metrics(*nics: SeedNic) -> list[int]:
+        return [nic["dhcp4-overrides"]["route-metric"] for nic in ethernets(*nics).values()]
+
+    internal, external, elastic = metrics(INTERNAL, EXTERNAL, ELASTIC)
+    assert internal < external < elastic
+    internal, external, elastic = metrics(INTERNAL, replace(EXTERNAL, is_egress=True), ELASTIC)
+    assert external < internal < elastic
+
+
+def test_no_route_table_stands_in_the_seed() -> None:
+    """cloud-init's renderers but one make ordinary routes of those of a table."""
+    text = json.dumps(ethernets(INTERNAL, EXTERNAL, ELASTIC))
+    assert "table" not in text and "routing-policy" not in text and '"routes"' not in text
+
+
+@pytest.mark.requirement("EN-2")
+def test_a_guest_with_cloud_init_configures_a_nic_that_is_plugged_in() -> None:
+    with_nics, without = replace(SPEC, nics=(INTERNAL,)), SPEC
+    config = parts_of(read(seed.image(new_id(), with_nics))["vendor-data"])["text/cloud-config"]
+    assert yaml.safe_load(config)["updates"] == {"network": {"when": ["boot", "hotplug"]}}
+    files = read(seed.image(new_id(), without))
+    assert "network-config" not in files and "updates" not in files["vendor-data"]
+
+
 def test_the_digest_changes_with_what_is_in_it() -> None:
     vm_id = new_id()
     assert seed.digest(vm_id, SPEC) == seed.digest(vm_id, SPEC)
     assert seed.digest(vm_id, SPEC) != seed.digest(vm_id, SeedSpec("web-2"))
+    assert seed.digest(vm_id, SPEC) != seed.digest(vm_id, replace(SPEC, nics=(INTERNAL,)))
 
 
 #: Where busybox looks for a btrfs superblock, before it looks for ISO 9660; it reads 4 KiB there.

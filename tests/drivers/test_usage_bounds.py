@@ -12,7 +12,7 @@ from apps.drivers.libvirt.observation import KIB, usage_of
 from apps.drivers.redis_bounds import MOST_BYTES
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import DiskUsage, HostUsage, Power, VmStatus, VmUsage
-from apps.drivers.specs.compute import MOST_DISKS
+from apps.drivers.specs.devices import MOST_DISKS
 from apps.drivers.usage import USAGE, UsageReading
 from tests.drivers.samples import new_id
 

@@ -14,7 +14,9 @@ from tests.security.words import api
 
 
 def _stray(cloud: Cloud, vm: Vm) -> None:
-    spec = PortSpec(str(uuid4()), str(vm.nics.get().subnet_id), "02:00:00:00:99:99", "10.0.9.9")
+    spec = PortSpec(
+        str(uuid4()), str(vm.nics.get(role="internal").subnet_id), "02:00:00:00:99:99", "10.0.9.9"
+    )
     MemoryFabric(cloud.world).ensure(spec)
 
 
@@ -24,6 +26,6 @@ CASE = KindCase(
     Nic,
     api=api("nics"),
     pages={},
-    key=lambda world: Nic.objects.filter(owner=world.vm.pk)[0].pk,
+    key=lambda world: Nic.objects.get(owner=world.vm.pk, role="internal").pk,
     stray=_stray,
 )

@@ -33,7 +33,7 @@ def _subnet(environment: Environment) -> Subnet:
 
 
 def _stray(cloud: Cloud, vm: Vm) -> None:
-    vpc = str(vm.nics.get().subnet.vpc_id)
+    vpc = str(vm.nics.get(role="internal").subnet.vpc_id)
     spec = SubnetSpec(str(uuid4()), vpc, "10.9.0.0/24", "10.9.0.1", "02:00:00:00:99:01")
     MemoryFabric(cloud.world).ensure(spec)
 
@@ -52,18 +52,21 @@ CASE = KindCase(
     "subnet",
     "subnets",
     Subnet,
-    api=api("subnets", create=A_MANAGE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
+    api=api("subnets", create=A_MANAGE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE, add_ipv6=A_MANAGE),
     pages=pages(
         "subnet",
         read="one tab.addresses tab.activity menu",
         create=P_CREATE,
         retry=P_MANAGE,
+        add_ipv6=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     ),
-    admin=admin("subnet", read="one tab.addresses tab.activity menu", acts="retry rename delete"),
+    admin=admin("subnet", read="one tab.addresses tab.activity menu", acts="retry add_ipv6 rename delete"),
     key=lambda world: world.subnet.pk,
     body=lambda w: {"name": "new", "vpc": str(w.vpc.pk), "cidr": _free_block(w)},
+    bodies={"add_ipv6": lambda w: {"cidr6": "auto"}},
+    forms={"add_ipv6": lambda w: {"cidr6": "auto"}},
     recipes={
         "create": Recipe(_create_subnet, make_vpc),
         "retry": Recipe(
@@ -71,6 +74,10 @@ CASE = KindCase(
             lambda environment: spoilt(
                 _create_subnet(environment, make_vpc(environment)), "fabric.ensure_subnet"
             ),
+        ),
+        "add_ipv6": Recipe(
+            lambda environment, row: subnet.add_ipv6(environment.owner, row, cidr6="auto"),
+            _subnet,
         ),
         "delete": Recipe(
             lambda environment, row: subnet.delete_subnet(environment.owner, row),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from apps.compute.models import Vm
@@ -14,9 +15,11 @@ from apps.drivers.specs import PauseReason as DriverPause
 from apps.infrastructure import backends
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation
-from apps.network.services import nic
+from apps.network.models import Eip, Subnet
+from apps.network.services import nic, subnet
 from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
+from tests.kinds.vpc import make_vpc
 from tests.reconciliation.planting import stray_domain
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
@@ -49,8 +52,15 @@ def _create_vm(environment: Environment, _nothing: object = None, **more: Any) -
     return Operation.objects.get(pk=operation.pk)
 
 
-def _create_with_disk(environment: Environment, _nothing: object = None) -> Operation:
-    return _create_vm(environment, data_disks=[{"size_gib": 10, "cluster": environment.storage.pk}])
+def _create_with_parts(environment: Environment, eip: Eip) -> Operation:
+    disk = {"size_gib": 10, "cluster": environment.storage.pk}
+    return _create_vm(environment, data_disks=[disk], eip=eip.pk)
+
+
+def _unbound_eip(environment: Environment) -> Eip:
+    from tests.kinds.eip import made_eip  # that module makes VMs by what is here
+
+    return made_eip(environment)
 
 
 def make_vm(environment: Environment) -> Vm:
@@ -58,9 +68,21 @@ def make_vm(environment: Environment) -> Vm:
     return made
 
 
-def _vm_with_disks(environment: Environment) -> Vm:
-    """A VM with a data disk, and snapshots of both its disks."""
+def _connected(environment: Environment) -> Vm:
+    """A VM with an EIP in the guest, one by one-to-one NAT, and an elastic NIC."""
+    from tests.kinds.eip import bound_eip  # both modules make VMs by what is here
+    from tests.kinds.eni import bound_eni
+
     made = make_vm(environment)
+    for delivery in Eip.Delivery:
+        bound_eip(environment, made, delivery)
+    bound_eni(environment, made)
+    return made
+
+
+def _vm_with_all(environment: Environment) -> Vm:
+    """A connected VM with a data disk, and snapshots of both its disks."""
+    made = _connected(environment)
     (operation,) = create_disks(
         environment.owner,
         name=new_name(),
@@ -73,13 +95,24 @@ def _vm_with_disks(environment: Environment) -> Vm:
     return made
 
 
+def _vm_before_ipv6(environment: Environment) -> Vm:
+    """A VM in a subnet of its own that has got an IPv6 prefix since."""
+    asked = subnet.create_subnet(
+        environment.owner, vpc=make_vpc(environment).pk, name=new_name(), cidr="10.0.1.0/24"
+    )
+    own: Subnet = done(asked)
+    made = make_vm(replace(environment, subnet=own))
+    done(subnet.add_ipv6(environment.owner, own, cidr6="auto"))
+    return made
+
+
 def _delete(environment: Environment, vm: Vm) -> Operation:
     disks = [disk.pk for disk in vm.data_disks]
     return delete.delete_vm(environment.owner, vm, delete_disks=disks, with_snapshots=True)
 
 
 def _stopped_vm(environment: Environment) -> Vm:
-    made: Vm = done(power.power_off_vm(environment.owner, make_vm(environment)))
+    made: Vm = done(power.power_off_vm(environment.owner, _connected(environment)))
     return made
 
 
@@ -116,6 +149,8 @@ CASE = KindCase(
         console=A_INSIDE,
         retry=A_MANAGE,
         set_security_group=A_MANAGE,
+        set_nic_bandwidth=A_MANAGE,
+        add_ipv6=A_MANAGE,
         snapshot_disks=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
@@ -130,6 +165,8 @@ CASE = KindCase(
         retry=P_MANAGE,
         snapshot_disks=P_MANAGE,
         set_security_group=P_MANAGE,
+        set_nic_bandwidth=P_MANAGE,
+        add_ipv6=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
@@ -141,7 +178,8 @@ CASE = KindCase(
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry snapshot_disks set_security_group rename delete",
+        acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
+        "add_ipv6 rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -168,15 +206,17 @@ CASE = KindCase(
     },
     bodies={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
+        "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "console": lambda w: {"kind": "browser"},
         "snapshot_disks": lambda w: {"name": "new"},
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
+        "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "snapshot_disks": lambda w: {"name": "new"},
     },
     recipes={
-        "create": Recipe(_create_with_disk),
+        "create": Recipe(_create_with_parts, _unbound_eip),
         "retry": Recipe(
             lambda environment, vm: power.retry_vm(environment.owner, vm),
             lambda environment: spoilt(_create_vm(environment), "hypervisor.ensure_power"),
@@ -187,20 +227,25 @@ CASE = KindCase(
         "resume": Recipe(lambda environment, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
         "finish_first_boot": Recipe(lambda environment, vm: power.finish_first_boot(SYSTEM, vm), make_vm),
         "power_off": Recipe(lambda environment, vm: power.power_off_vm(environment.owner, vm), make_vm),
-        "delete": Recipe(_delete, _vm_with_disks),
+        "delete": Recipe(_delete, _vm_with_all),
         "set_security_group": Recipe(
             lambda environment, vm: nic.set_security_group(
                 environment.owner, vm, security_group=environment.group.pk
             ),
             make_vm,
         ),
+        "set_nic_bandwidth": Recipe(
+            lambda environment, vm: nic.set_nic_bandwidth(environment.owner, vm, mbit_in=10, mbit_out=20),
+            make_vm,
+        ),
+        "add_ipv6": Recipe(lambda environment, vm: nic.add_ipv6(environment.owner, vm), _vm_before_ipv6),
         "snapshot_disks": Recipe(
             lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
         ),
         "console": Recipe(_open_console, make_vm),
-        "resync": Recipe(RESYNC, make_vm),
+        "resync": Recipe(RESYNC, _connected),
         "roll_back": Recipe(ROLL_BACK, make_vm),
-        "force_clean": Recipe(FORCE_CLEAN, make_vm, gives_up=True),
+        "force_clean": Recipe(FORCE_CLEAN, _connected, gives_up=True),
     },
     stray=stray_domain,
 )

@@ -33,8 +33,9 @@ def make_vpc(project: Project, region: Region, cidr: str = "10.0.0.0/16") -> Vpc
     return Vpc.objects.get(pk=settle(operation).target_id)
 
 
-def make_subnet(vpc: Vpc, cidr: str = "10.0.1.0/24") -> Subnet:
-    operation = create_subnet(SYSTEM, vpc=vpc.pk, name=f"subnet-{next(_numbers)}", cidr=cidr)
+def make_subnet(vpc: Vpc, cidr: str = "10.0.1.0/24", cidr6: str = "") -> Subnet:
+    name = f"subnet-{next(_numbers)}"
+    operation = create_subnet(SYSTEM, vpc=vpc.pk, name=name, cidr=cidr, cidr6=cidr6)
     return Subnet.objects.get(pk=settle(operation).target_id)
 
 

@@ -29,6 +29,7 @@ from apps.network.reachability.steps import Result
 from apps.network.services.addresses import allocate_nic
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import set_rules
+from apps.network.services.subnet import add_ipv6
 from apps.network.specs import port_spec
 from tests import factories
 from tests.console.factories import make_vm
@@ -42,6 +43,8 @@ ALL_OUT = {"direction": "out", "protocol": "all", "address": "0.0.0.0/0"}
 PING_IN = {"direction": "in", "protocol": "ping", "address": "0.0.0.0/0"}
 SSH_IN = {"direction": "in", "protocol": "ssh", "address": "0.0.0.0/0"}
 WEB_IN = {"direction": "in", "protocol": "http", "address": "0.0.0.0/0"}
+ALL_OUT6 = {"direction": "out", "protocol": "all", "address": "::/0"}
+PREFIX = "fd12:3456:789a:1::/64"
 
 
 @dataclass
@@ -62,6 +65,14 @@ class Net:
 
     def group(self, *rules: dict[str, Any]) -> SecurityGroup:
         return make_group(self.project, self.region, *rules)
+
+    def dual(self, subnet: Subnet, host: int = 0, group: SecurityGroup | None = None) -> NetnsGuest:
+        """Plug in a machine that has its IPv6 address, too, as DHCPv6 offers it."""
+        guest = self.machine(subnet, host, group)
+        wait_until(lambda: guest.dhcp6_offer() == guest.port.ip6, f"an offer of {guest.port.ip6}", seconds=90)
+        guest.exec("ip", "-6", "addr", "add", f"{guest.port.ip6}/64", "dev", "eth0", "nodad")
+        guest.exec("ip", "-6", "route", "replace", "default", "via", str(subnet.gateway6), "dev", "eth0")
+        return guest
 
     def machine(self, subnet: Subnet, host: int = 0, group: SecurityGroup | None = None) -> NetnsGuest:
         """Allocate a NIC, make its port as a VM's create operation does, and plug a namespace in."""
@@ -153,6 +164,45 @@ def test_dhcp_offers_the_address_that_was_allocated(net: Net) -> None:
     guests = [net.machine(subnet), net.machine(subnet, host=1, group=net.group())]
     for guest in guests:  # also behind a group that lets nothing through
         wait_until(lambda g=guest: g.dhcp_offer() == g.port.ip, f"an offer of {guest.port.ip}", seconds=90)  # type: ignore[misc]
+
+
+@pytest.mark.requirement("VP-2")
+@pytest.mark.requirement("SG-2")
+def test_machines_reach_each_other_by_the_ipv6_addresses_that_were_handed_out(net: Net) -> None:
+    vpc = net.vpc()
+    web, db = make_subnet(vpc, "10.0.1.0/24", "auto"), make_subnet(vpc, "10.0.2.0/24", PREFIX)
+    near = str(web.cidr6)
+    open_, closed = (
+        net.group(ALL_OUT6, rule)
+        for rule in (
+            {"direction": "in", "protocol": "icmpv6", "address": near},
+            {"direction": "in", "protocol": "icmpv6", "address": PREFIX},
+        )
+    )
+    asker, allowed = net.dual(web, 0, open_), net.dual(web, 1, open_)
+    blocked, beyond = net.dual(web, 1, closed), net.dual(db, 1, open_)
+    Resource.objects.update(observed_generation=F("generation"))
+    for guest in (allowed, beyond):
+        wait_pings(asker, guest.port.ip6)
+    assert not asker.pings(blocked.port.ip6)
+    for guest in (allowed, beyond, blocked):
+        answer = check_reachability(SYSTEM, asker.port.ip6, guest.port.ip6, Flow(Protocol.ICMPV6))
+        assert (answer.result == Result.OK) == (guest is not blocked), [step.text for step in answer.steps]
+    # The same prefix in another VPC is another network.
+    stranger = net.dual(make_subnet(net.vpc(), "10.0.2.0/24", PREFIX))
+    assert stranger.port.ip6 == beyond.port.ip6
+    assert stranger.pings("fd12:3456:789a:1::1") and not stranger.pings(asker.port.ip6)
+
+
+@pytest.mark.requirement("VP-2")
+def test_a_subnet_that_gets_ipv6_later_hands_it_out(net: Net) -> None:
+    subnet = make_subnet(net.vpc())
+    before = net.machine(subnet)
+    settle(add_ipv6(SYSTEM, subnet, cidr6=PREFIX))
+    later = net.dual(Subnet.objects.get(pk=subnet.pk), 1)
+    assert before.dhcp6_offer() == ""
+    wait_pings(later, "fd12:3456:789a:1::1")
+    wait_pings(before, later.port.ip)
 
 
 @pytest.mark.requirement("NI-2")

@@ -17,10 +17,11 @@ from apps.infrastructure.models import Host, Region
 from apps.lifecycle.models import Resource, State
 from apps.lifecycle.state_labels import StateLabel
 from apps.network import topology
-from apps.network.models import SecurityGroup, Subnet, Vpc
+from apps.network.models import Eip, SecurityGroup, SegmentAddress, Subnet, Vpc
 from apps.network.services.addresses import allocate_nic
 from apps.network.topology import TOPOLOGY, TopologyItem, TopologySlot
 from tests import factories
+from tests.kinds.external_segment import segment_row
 from tests.network.factories import make_group, make_subnet, make_vpc
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("UX-8")]
@@ -90,8 +91,16 @@ def test_the_picture_has_router_subnets_and_vms_with_address_state_and_security_
         assert f'href="{area}/{plural}/{row.pk}/"' in page
     assert str(subnet.vpc.cidr) in page and str(subnet.cidr) in page and "251 free addresses" in page
     first, second = machine(page, "web-1"), machine(page, "web-2")
-    assert str(runs.nics.get().ip) in first and "pill-ok" in first and f">{group.name}</a>" in first
-    assert str(stopped.nics.get().ip) in second and "pill-off" in second and "No security group" in second
+    assert (
+        str(runs.nics.get(role="internal").ip) in first
+        and "pill-ok" in first
+        and f">{group.name}</a>" in first
+    )
+    assert (
+        str(stopped.nics.get(role="internal").ip) in second
+        and "pill-off" in second
+        and "No security group" in second
+    )
 
 
 def test_the_subnets_and_vms_left_out_are_counted_with_a_link_to_the_narrowed_list(
@@ -184,7 +193,8 @@ def test_the_tab_follows_what_it_draws(alice: User, vpc: Vpc, monkeypatch: pytes
     slot = TopologySlot(lambda page, row, keys: (), watch=("gateway",))
     monkeypatch.setattr(TOPOLOGY, "_fillings", [*TOPOLOGY, slot])
     client = factories.page_client(alice)
-    for tab, kinds in (("topology/", ["subnet", "vm", "security_group", "gateway"]), ("", ["subnet", "vm"])):
+    everywhere = ["subnet", "vm", "eni"]
+    for tab, kinds in (("topology/", [*everywhere, "security_group", "eip", "gateway"]), ("", everywhere)):
         watched = client.get(f"/vpcs/{vpc.pk}/{tab}").context["watched"]
         assert watched.split() == [f"vpc:{vpc.pk}", *kinds]
 
@@ -210,6 +220,29 @@ def test_apps_above_add_to_the_router_to_subnets_and_to_vms(
     assert before_router.count("nat-&lt;1&gt;") == 1 and "and 1 more" in before_router
     head, machines = rest.split('class="topology-machines"')
     assert "balancer" in head and "192.0.2.7" in machine(machines, "web") and "not here" not in page
+
+
+@pytest.mark.requirement("EI-3")
+def test_eips_are_drawn_at_their_vms(alice: User, new_vm: NewVm, vpc: Vpc) -> None:
+    vm, other = new_vm("web"), new_vm("db")
+    assert vm.region is not None and vm.project is not None
+    segment = segment_row(vm.region, "internet")
+    for number, carrier in enumerate((vm, other, None), start=7):
+        eip = Eip.objects.create(
+            kind="eip",
+            name=f"eip-{number}",
+            tenant=vm.tenant,
+            project=vm.project,
+            region=vm.region,
+            state=State.READY,
+            segment=segment,
+            mbit=10,
+            carrier=carrier,
+        )
+        SegmentAddress.objects.create(segment=segment, ip=f"203.0.113.{number}", use="eip", holder=eip)
+    _head, machines = shown(alice, vpc).split('class="topology-machines"')
+    assert "203.0.113.7" in machine(machines, "web") and "203.0.113.8" not in machine(machines, "web")
+    assert "203.0.113.8" in machine(machines, "db") and "203.0.113.9" not in machines
 
 
 def test_a_vm_that_fails_or_changes_has_its_tone(alice: User, new_vm: NewVm, vpc: Vpc) -> None:

@@ -36,12 +36,18 @@ def left_on_the_machine(found: Instance) -> list[str]:
         for line in Path("/proc/self/mountinfo").read_text().splitlines()
         if f" {found.var}/" in line or f" {found.runtime}/" in line
     ]
-    namespaces = [f"namespace {found.namespace}"] if Path("/run/netns", found.namespace).exists() else []
+    names = {path.name for path in Path("/run/netns").glob("*")}
+    namespaces = [f"namespace {name}" for name in names if _belongs(name, found.namespace)]
     links = [found.veth] if Path("/sys/class/net", found.veth).exists() else []
     groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/scloud-{found.slot}-*")]
     tables = run(["nft", "list", "tables"]).stdout.splitlines()
     rules = [table for table in tables if table.split()[-1] == found.veth]
     return [*mounts, *namespaces, *links, *groups, *rules, *processes_below(found.var)]
+
+
+def _belongs(name: str, namespace: str) -> bool:
+    """The instance's own name space, and those of the networks outside."""
+    return name == namespace or name.startswith(f"{namespace}-")
 
 
 def processes_below(directory: Path) -> list[str]:

@@ -23,8 +23,10 @@ SAME = {
     "rename": ("edit", "change"),
     "disable": ("deactivate",),
     "enable": ("activate",),
-    "detach": ("force_detach",),
+    "attach": ("bind",),
+    "detach": ("force_detach", "unbind"),
     "set_limits": ("set_speed", "apply_speed"),
+    "set_bandwidth": ("set_nic_bandwidth",),
 }
 MEANING_OF = {action: meaning for meaning, actions in SAME.items() for action in actions}
 #: The same word for something else, or another word for what a menu entry or kind stands for.
@@ -33,6 +35,7 @@ SPECIAL = {
     "region.close": "close to tenants",
     "project.default_network": "kind vpc",
     "vm.set_security_group": "kind security_group",
+    "eni.set_security_group": "kind security_group",
     "disk.snapshot": "kind snapshot",
     "vm.snapshot_disks": "kind snapshot",
     "tenant.set_quotas": "menu quota.list",
@@ -54,6 +57,8 @@ IN_TEMPLATES = {
     "logout": {"portal/topbar.html"},
     "plus": {
         "compute/vm_disks.html",
+        "compute/vm_eips.html",
+        "compute/vm_elastic_nics.html",
         "storage/snapshot_overview.html",
         "infrastructure/home.html",
         "network/rule_editor.html",

@@ -12,20 +12,23 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver
+from django.utils import timezone
 
 from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey, Role, User
 from apps.api.filters import ListFilter
 from apps.compute.models import InstanceType
 from apps.compute.services.key_pair import create_key_pair
+from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource, State
-from apps.network.models import Subnet, Vpc
+from apps.network.models import Eip, Eni, Nic, NicRole, SegmentAddress, Subnet, Vpc
 from apps.portal import urls
 from apps.portal.lists import PAGE_SIZE, ListPage
 from apps.reconciliation.models import Finding
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_image
+from tests.kinds.external_segment import segment_row
 from tests.storage.rows import disk_row, snapshot_row
 
 pytestmark = pytest.mark.requirement("UX-1")
@@ -79,7 +82,7 @@ def add_sample_data(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> N
         create_key_pair(owner, name=f"pair-{own.pk}", project=project.uid)
         vpc = Vpc.objects.create(kind="vpc", name="more", cidr="10.9.0.0/16", **common)
         third = 2 * (own.pk % 100)
-        Subnet.objects.create(
+        within = Subnet.objects.create(
             kind="subnet",
             name="more",
             vpc=vpc,
@@ -97,7 +100,17 @@ def add_sample_data(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> N
         cluster = factories.make_cluster(further)
         factories.make_host(cluster)
         factories.make_storage(further)
+        segment = segment_row(further, f"segment-{own.pk}")
+        eip = Eip.objects.create(kind="eip", name="more", segment=segment, mbit=10, carrier=vpc, **common)
+        SegmentAddress.objects.create(segment=segment, ip="203.0.113.10", use="eip", holder=eip)
+        outside = Eni.objects.create(kind="eni", name="outside", segment=segment, **common)
+        Nic.objects.create(owner=outside, role=NicRole.ELASTIC)
+        SegmentAddress.objects.create(segment=segment, ip="203.0.113.11", use="eni", holder=outside)
+        inside = Eni.objects.create(kind="eni", name="inside", vm=vpc, slot=2, **common)
+        Nic.objects.create(owner=inside, role=NicRole.ELASTIC, subnet=within, ip=f"10.9.{third}.9")
         InstanceType.objects.create(cluster=cluster, name="one", vcpu=1, memory_gib=2 * (number + 1))
+    # Hosts report every few seconds, however long the rows above take.
+    Host.objects.filter(last_report_at__isnull=False).update(last_report_at=timezone.now())
     for first in range(0, count, MOST_AT_ONCE):
         ask_for_vms(owner, cloud, subnet, name=f"vm-{count}-{first}", count=min(MOST_AT_ONCE, count - first))
 

@@ -29,7 +29,7 @@ def other_host(cloud: Cloud, vm: Vm) -> MemoryHypervisor:
 
 
 def with_parts(vm: Vm) -> Vm:
-    return Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk)
+    return Vm.objects.prefetch_related("disks__cluster", "nics", "eips").get(pk=vm.pk)
 
 
 def change(cloud: Cloud, table: Any, id: object, **columns: Any) -> None:
@@ -55,6 +55,6 @@ def stray_volume(cloud: Cloud, vm: Vm) -> None:
 
 def every_difference(cloud: Cloud, vm: Vm) -> None:
     hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
-    forget(cloud, PortSpec, vm.nics.get().pk)
+    forget(cloud, PortSpec, vm.nics.get(role="internal").pk)
     with cloud.world.records() as state:
         state.delete(VOLUMES, str(vm.disks.get().pk))

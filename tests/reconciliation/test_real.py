@@ -76,7 +76,7 @@ def drift(real_site: RealSite) -> Iterator[Drift]:
     made.virsh(vms["undefined"], "undefine")
     made.virsh(vms["lost"], "destroy")
     made.virsh(vms["lost"], "undefine")
-    real_site.box.northbound("lsp-del", str(vms["unplugged"].nics.get().pk))
+    real_site.box.northbound("lsp-del", str(vms["unplugged"].nics.get(role="internal").pk))
     system_disk = real_site.box.shared / "volumes" / f"{vms['lost'].disks.get().pk}.qcow2"
     made.stray_file.write_bytes(system_disk.read_bytes())
     stray = STRAY.format(id=made.stray_domain)
@@ -104,7 +104,7 @@ def test_a_vm_destroyed_by_hand_runs_again_on_its_disk(drift: Drift) -> None:
 
 
 def test_a_port_removed_by_hand_is_made_again(drift: Drift) -> None:
-    nic = drift.vms["unplugged"].nics.get()
+    nic = drift.vms["unplugged"].nics.get(role="internal")
     drift.wait_for("the port to be made again", target_id=nic.pk, state=FindingState.REPAIRED)
     assert str(nic.ip) in drift.site.box.northbound("lsp-get-addresses", str(nic.pk))
 

@@ -10,8 +10,10 @@ import pytest
 
 from apps.accounts.models import Project
 from apps.compute.models import Power, Vm
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.power import power_off_vm, restart_vm
 from apps.compute.specs import vm_spec
+from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
 from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, UNFINISHED, UNPROTECTED, VOLUMES, VPCS
 from apps.drivers.specs import (
@@ -25,11 +27,13 @@ from apps.drivers.specs import (
     VpcSpec,
 )
 from apps.drivers.specs import Power as DriverPower
-from apps.lifecycle.models import Operation, OperationLock, Resource
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.engine import execute
+from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.stored_messages import rendered_message
-from apps.network.models import Subnet
+from apps.network.models import NicRole, Subnet
 from apps.network.platform_settings import NIC_CONNECTIONS
-from apps.network.services.nic import set_security_group
+from apps.network.services.nic import set_nic_bandwidth, set_security_group
 from apps.network.services.vpc import create_vpc
 from apps.reconciliation import tasks
 from apps.reconciliation.models import Finding, FindingState, Look, Rule
@@ -78,6 +82,21 @@ def test_a_lost_domain_of_a_vm_wanted_off_is_defined_and_stays_off(cloud: Cloud,
     assert hypervisor(cloud, vm).status(str(vm.pk)).exists
 
 
+def test_a_vm_that_could_not_be_deleted_to_its_end_is_not_made_whole(
+    cloud: Cloud, vm: Vm, owner: Actor
+) -> None:
+    cloud.world.fail("volumes.ensure_volume_absent", DriverError("No.", code="tried.refused", permanent=True))
+    operation = delete_vm(owner, vm)
+    execute(operation.pk)
+    assert Operation.objects.get(pk=operation.pk).status == OperationStatus.FAILED
+    assert not hypervisor(cloud, vm).status(str(vm.pk)).exists
+    look_twice()
+    assert findings(kind="vm", rule=Rule.STALE), "it is listed"
+    assert work() == []
+    done = delete_vm(owner, Vm.objects.get(pk=vm.pk))
+    assert work() == ["vm.delete"] and not Vm.objects.filter(pk=done.target_id).exists()
+
+
 def test_a_lost_volume_is_for_the_administrator_and_never_made_anew(cloud: Cloud, vm: Vm) -> None:
     disk = vm.disks.get()
     with cloud.world.records() as state:
@@ -120,7 +139,7 @@ def test_a_lost_network_object_is_made_again(
         VpcSpec: subnet.vpc_id,
         SubnetSpec: subnet.pk,
         SecurityGroupSpec: group.pk,
-        PortSpec: vm.nics.get().pk,
+        PortSpec: vm.nics.get(role="internal").pk,
     }
     forget(cloud, kind, ids[kind])
     look_twice()
@@ -140,7 +159,7 @@ def test_a_lost_network_object_is_made_again(
 def test_what_lacks_its_limits_gets_them_back(
     cloud: Cloud, vm: Vm, subnet: Subnet, kind: str, verb: str
 ) -> None:
-    id = {"vpc": subnet.vpc_id, "subnet": subnet.pk, "nic": vm.nics.get().pk}[kind]
+    id = {"vpc": subnet.vpc_id, "subnet": subnet.pk, "nic": vm.nics.get(role="internal").pk}[kind]
     with cloud.world.records() as state:
         state.put(UNPROTECTED, str(id), "its limits")
     look_twice()
@@ -153,7 +172,7 @@ def test_what_lacks_its_limits_gets_them_back(
 
 @pytest.mark.requirement("SE-10")
 def test_ports_follow_the_setting_of_connections_per_nic(cloud: Cloud, vm: Vm, admin: Any) -> None:
-    port = str(vm.nics.get().pk)
+    port = str(vm.nics.get(role="internal").pk)
     assert MemoryFabric(cloud.world).inventory().connection_limits[port] == NIC_CONNECTIONS.default
     change_settings(admin, {NIC_CONNECTIONS.name: 4096})
     look_twice()
@@ -169,7 +188,7 @@ def test_a_network_that_is_lost_altogether_is_made_again_from_the_ground_up(
     work()
     before = MemoryFabric(cloud.world).inventory()
     for kind, id in (
-        (PortSpec, vm.nics.get().pk),
+        (PortSpec, vm.nics.get(role="internal").pk),
         (SecurityGroupSpec, group.pk),
         (SubnetSpec, subnet.pk),
         (VpcSpec, subnet.vpc_id),
@@ -246,7 +265,7 @@ def test_an_older_generation_in_the_network_is_brought_up_to_date(
     cloud: Cloud, vm: Vm, subnet: Subnet, project_a: Project, table: Any, verb: str
 ) -> None:
     group = make_group(cloud.region, project_a)
-    nic = vm.nics.get()
+    nic = vm.nics.get(role="internal")
     id = {VPCS: subnet.vpc_id, SUBNETS: subnet.pk, GROUPS: group.pk, PORTS: nic.pk}[table]
     change(cloud, table, id, generation=0)
     look_twice()
@@ -269,7 +288,7 @@ def test_a_running_vm_defined_from_an_older_generation_is_defined_anew_and_runs_
 ) -> None:
     assert vm.host is not None
     Resource.objects.filter(pk=vm.pk).update(generation=5)
-    change(cloud, PORTS, vm.nics.get().pk, generation=5)
+    change(cloud, PORTS, vm.nics.get(role="internal").pk, generation=5)
     look_twice()
     assert work() == ["vm.resync"]
     status = hypervisor(cloud, vm).status(str(vm.pk))
@@ -293,9 +312,15 @@ def test_binding_another_group_needs_no_new_definition(
     look_twice()
     assert findings() == [] and not Operation.objects.filter(verb="vm.resync").exists()
     Resource.objects.filter(pk=vm.pk).update(generation=5)
-    change(cloud, PORTS, vm.nics.get().pk, generation=5)
+    change(cloud, PORTS, vm.nics.get(role="internal").pk, generation=5)
     look_twice()
     assert work() == ["vm.resync"], "that explains one generation, not more"
+
+
+def test_another_bandwidth_needs_no_new_definition(vm: Vm, owner: Actor) -> None:
+    execute(set_nic_bandwidth(owner, vm, role=NicRole.INTERNAL, mbit_in=10, mbit_out=10).pk)
+    look_twice()
+    assert not Finding.objects.exists()
 
 
 def test_a_vm_running_against_its_owners_will_is_for_the_administrator(cloud: Cloud, vm: Vm) -> None:

@@ -12,13 +12,25 @@ from django.db.models import QuerySet, Sum
 from apps.accounts.models import Tenant
 from apps.compute.models import Image, ImageCopy, Vm
 from apps.compute.quota import vm_amounts
-from apps.drivers.specs import PoolKind, PortSpec, Power, SecurityGroupSpec, SubnetSpec, VpcSpec
+from apps.drivers.specs import (
+    EdgeSpec,
+    ExternalPortSpec,
+    PoolKind,
+    PortSpec,
+    Power,
+    ProviderNetworkSpec,
+    SecurityGroupSpec,
+    SubnetSpec,
+    TranslatedAddressSpec,
+    VpcSpec,
+)
 from apps.infrastructure import backends
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.models import Operation, OperationLock, Resource, State
-from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
+from apps.network.models import Eni, Nic, ProviderNetwork, SecurityGroup, Subnet, Vpc
 from apps.quotas.models import Quota
 from apps.storage.models import Disk, Snapshot
+from tests.recovery import audit_external
 
 
 def audit(strange: frozenset[str] = frozenset()) -> list[str]:
@@ -28,9 +40,12 @@ def audit(strange: frozenset[str] = frozenset()) -> list[str]:
     """
     return [
         *_unsettled(),
+        *audit_external.half_way(),
         *_power(),
         *(sentence for pair in _pairs() if (sentence := _difference(pair, strange))),
         *_disks(),
+        *audit_external.guests(),
+        *(audit_external.addresses() if not strange else ()),
         *_reservations(),
         *_quotas(),
     ]
@@ -82,6 +97,14 @@ def _pairs() -> Iterator[_Pair]:
         yield _pair(f"subnets of {region.name}", Subnet.objects.filter(region=region), fabric.of(SubnetSpec))
         yield _pair(f"groups of {region.name}", groups, fabric.of(SecurityGroupSpec))
         yield _pair(f"ports of {region.name}", Nic.objects.filter(subnet__region=region), fabric.of(PortSpec))
+        networks = ProviderNetwork.objects.filter(edge__region=region)
+        yield _pair(f"provider networks of {region.name}", networks, fabric.of(ProviderNetworkSpec))
+        for what, wanted, kind in (
+            ("edges", audit_external.edges(region, fabric.of(EdgeSpec)), EdgeSpec),
+            ("external ports", audit_external.external_ports(region), ExternalPortSpec),
+            ("translated addresses", audit_external.translated(region), TranslatedAddressSpec),
+        ):
+            yield _Pair(f"{what} of {region.name}", wanted, frozenset(fabric.of(kind)))
 
 
 def _unsettled() -> Iterator[str]:
@@ -93,8 +116,10 @@ def _unsettled() -> Iterator[str]:
         yield f"{resource.kind} {resource.name} is {resource.state}: {resource.error}"
     for disk in Disk.objects.filter(role=Disk.Role.SYSTEM, vm=None):
         yield f"system disk {disk.pk} has no VM"
-    for nic in Nic.objects.exclude(owner__in=Vm.objects.values("pk")):
-        yield f"address {nic.ip} is held by NIC {nic.pk} without a VM"
+    for nic in Nic.objects.exclude(owner__in=Vm.objects.values("pk")).exclude(
+        owner__in=Eni.objects.values("pk")
+    ):
+        yield f"address {nic.ip} is held by NIC {nic.pk} without a VM or an elastic NIC"
 
 
 def _power() -> Iterator[str]:
@@ -116,9 +141,13 @@ def _power() -> Iterator[str]:
                 yield f"{vm.name}: boot {status.boot} runs, {vm.boot} is wanted"
 
 
+#: Verbs that change a VM's ports and nothing of its definition.
+PORTS_ONLY = ("vm.set_security_group", "vm.set_nic_bandwidth", "vm.add_ipv6")
+
+
 def _of_ports_only(vm: Vm) -> int:
     """Return how many generations changed nothing in the VM's definition: its ports carry them."""
-    return Operation.objects.filter(resource=vm.pk, verb="vm.set_security_group").count()
+    return Operation.objects.filter(resource=vm.pk, verb__in=PORTS_ONLY).count()
 
 
 def _disks() -> Iterator[str]:

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from onebox import environment
-from onebox.shell import OneboxError, wait_until
+from onebox.shell import OneboxError, patience, wait_until
 
-from apps.lifecycle.models import Operation
-from apps.reconciliation.models import Finding
+from apps.lifecycle.models import Operation, OperationStatus
+from apps.reconciliation.models import Finding, FindingState, Rule
 from tests.platform_fixtures import Platform
 from tests.recovery.audit import audit
 from tests.recovery.conftest import SETTLE_SECONDS
@@ -113,9 +114,25 @@ def outcomes(
         settle()
         repairs_failed = [str(row) for row in Operation.objects.filter(pk__in=set(failed()) - failed_before)]
         breaking.tell("go on")
-    found = Finding.objects.shown().exclude(name=PLANTED)
-    leaks = [*audit(), *(f"the reconciler has found: {one} ({one.state})" for one in found)]
+    leaks = [*audit(), *map(_words, _unexplained())]
     return Outcomes(result, verdicts, repairs_failed, leaks)
+
+
+def _unexplained() -> QuerySet[Finding]:
+    """Return what the reconciler has found that no operation explains which was refused for good.
+
+    One of these leaves a difference until somebody repairs it. A slow campaign gives the reconciler time to see it.
+    """
+    refused = Operation.objects.filter(status=OperationStatus.FAILED, target_id=OuterRef("target_id"))
+    of_refused = Finding.objects.filter(Exists(refused))
+    repaired = Q(pk__in=of_refused.filter(state=FindingState.REPAIRED))
+    deleted = Q(pk__in=of_refused.filter(rule=Rule.STALE, resource=None))
+    return Finding.objects.shown().exclude(name=PLANTED).exclude(repaired | deleted)
+
+
+def _words(finding: Finding) -> str:
+    what = f"{finding.rule} {finding.aspect} of {finding.kind}"
+    return f"the reconciler has found: {finding}, {what} ({finding.state})"
 
 
 def settle() -> None:
@@ -161,7 +178,9 @@ def test_a_request_is_one_transaction_and_leaves_all_or_nothing(outcomes: Outcom
 
 @pytest.mark.requirement("OP-2")
 def test_whatever_is_broken_settles_in_time_and_nothing_but_refusals_fails(outcomes: Outcomes) -> None:
-    wrong = [v for v in outcomes.verdicts if v.outcome != expected(v.point) or v.seconds > SETTLE_SECONDS]
+    wrong = [
+        v for v in outcomes.verdicts if v.outcome != expected(v.point) or v.seconds > patience(SETTLE_SECONDS)
+    ]
     assert [f"{v.point}: {v.outcome}, after {v.seconds:.0f} s" for v in wrong] == []
 
 
@@ -173,7 +192,7 @@ def test_what_failed_says_why_and_what_next_and_that_works(outcomes: Outcomes) -
 
 @pytest.mark.requirement("OP-2")
 def test_nothing_leaks(outcomes: Outcomes) -> None:
-    assert outcomes.leaks == []
+    assert not outcomes.leaks, "\n".join(outcomes.leaks)
 
 
 def test_the_table_is_told(

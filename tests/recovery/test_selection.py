@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.recovery.crash import selection
 from tests.recovery.crash.breaking import verbs_with_a_handler
 from tests.recovery.crash.points import CALL_WAYS, During, Point
 from tests.recovery.crash.recipes import RECIPES
@@ -18,6 +19,11 @@ POINTS = [
     for number, call in enumerate(CALLS, 1)
     for way in CALL_WAYS
 ]
+
+
+@pytest.fixture(autouse=True)
+def room_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "MOST", len(POINTS))
 
 
 def chosen(*files: str, rotation: int = 0) -> set[Point]:
@@ -55,3 +61,10 @@ def test_a_change_of_pages_alone_breaks_no_more() -> None:
 
 def test_the_campaigns_own_files_break_everything() -> None:
     assert chosen("tests/recovery/crash/points.py") == set(POINTS)
+
+
+def test_of_too_many_points_others_are_broken_at_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "MOST", 100)
+    turns = [chosen("tests/recovery/crash/points.py", rotation=turn) for turn in range(len(POINTS) // 80)]
+    assert {len(turn) for turn in turns} == {100}
+    assert set().union(*turns) == set(POINTS)

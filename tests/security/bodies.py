@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.quotas.metrics import metrics
 from tests.factories import PASSWORD
 from tests.kinds import CASES
 from tests.kinds.case import RENAME, Body
@@ -120,22 +121,7 @@ FORMS: dict[str, Body] = {
     "tenant.act_as": lambda w: {"reason": "asked for help"},
     "tenant.edit": lambda w: {"name": f"{MARK} new"},
     "settings": lambda w: _all_settings() | {"acting_minutes": 30},
-    "quota.set": lambda w: dict.fromkeys(
-        (
-            "vm",
-            "vcpu",
-            "memory_gib",
-            "disk",
-            "disk_gib",
-            "snapshot",
-            "image",
-            "key_pair",
-            "vpc",
-            "subnet",
-            "security_group",
-        ),
-        9,
-    ),
+    "quota.set": lambda w: dict.fromkeys(metrics(), 9),
     "project.create": lambda w: {"name": "new"},
     "project.edit": lambda w: {"name": f"{MARK} new"},
     "member.create": lambda w: {"username": "new-user", "role": "viewer", "project": str(w.project.uid)},

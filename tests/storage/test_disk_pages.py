@@ -131,7 +131,7 @@ def test_of_many_vms_one_is_found_by_its_name_or_id_at_a_constant_cost(
     subnet: Subnet,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("apps.compute.disk_forms.MOST_OFFERED", 1)
+    monkeypatch.setattr("apps.compute.vm_choice.MOST_OFFERED", 1)
     twin = make_vm(owner, cloud, subnet, name="twin")
     disk, path = disk_row(tenant_a, cloud), "attach/"
 

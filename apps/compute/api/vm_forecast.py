@@ -12,6 +12,7 @@ from apps.api.declarations import Explain
 from apps.api.representation import ReferenceOut
 from apps.compute.services.forecast import VmForecast, forecast_vms
 from apps.infrastructure.capacity_forecast import hosts_without_room
+from apps.network.models import Eip
 
 
 class SizeOut(ReferenceOut):
@@ -56,6 +57,16 @@ class NewImageCopyOut(serializers.Serializer[Any]):
     )
 
 
+class NewVmEipOut(serializers.Serializer[Any]):
+    address = serializers.CharField(allow_null=True, help_text="null: a new EIP.")
+    segment = ReferenceOut()
+    mbit = serializers.IntegerField()
+    delivery = serializers.ChoiceField(choices=Eip.Delivery.choices)
+    delivery_chosen = serializers.BooleanField(
+        help_text="Whether it was requested. Otherwise the platform chose it by the image."
+    )
+
+
 class VmForecastOut(serializers.Serializer[Any]):
     count = serializers.IntegerField()
     names = serializers.ListField(child=serializers.CharField())
@@ -67,6 +78,8 @@ class VmForecastOut(serializers.Serializer[Any]):
     )
     hosts = HostsOut(allow_null=True)
     addresses = AddressesOut(allow_null=True)
+    external_security_group = ReferenceOut(allow_null=True)
+    eip = NewVmEipOut(allow_null=True)
     security_group = ReferenceOut(allow_null=True, help_text="null: none, nothing is filtered.")
 
 
@@ -90,6 +103,22 @@ def own(seen: VmForecast, rights: Rights) -> dict[str, Any]:
         "addresses": subnet
         and {"subnet": _reference(subnet), "free": subnet.free_addresses, "left": seen.addresses_left},
         "security_group": seen.draft.group and _reference(seen.draft.group),
+        "external_security_group": seen.draft.external_group and _reference(seen.draft.external_group),
+        "eip": _eip(seen),
+    }
+
+
+def _eip(seen: VmForecast) -> dict[str, Any] | None:
+    choice = seen.draft.eips
+    if choice is None or (choice.eip is None and choice.segment is None):
+        return None
+    segment = choice.segment or (choice.eip and choice.eip.segment)
+    return {
+        "address": choice.eip.address if choice.eip else None,
+        "segment": segment and _reference(segment),
+        "mbit": choice.eip.mbit if choice.eip else choice.mbit,
+        "delivery": choice.delivery,
+        "delivery_chosen": choice.delivery_chosen,
     }
 
 

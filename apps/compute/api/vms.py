@@ -16,6 +16,17 @@ from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import ResourceApi
 from apps.compute import selectors, sorting
 from apps.compute.api.vm_forecast import EXPLAIN
+from apps.compute.api.vm_nics import (
+    GuestNetworkOut,
+    NewEipBody,
+    NicBandwidthBody,
+    VmEipOut,
+    VmNicOut,
+    VmSecurityGroupBody,
+    eips_out,
+    guest_network_out,
+    nic_out,
+)
 from apps.compute.filters import VmFilter
 from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.services.create_plan import MOST_AT_ONCE
@@ -33,8 +44,8 @@ from apps.compute.verbs import (
     VM_START,
 )
 from apps.lifecycle.actor import Actor
-from apps.network.models import NicRole
-from apps.network.verbs import VM_SET_SECURITY_GROUP
+from apps.network.models import Eip
+from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 
 MOST_DATA_DISKS = max(MOST_DISKS.values())
 
@@ -53,6 +64,29 @@ class VmBody(NewResource):
         allow_null=True,
         help_text="Of the internal NIC. Left out: the project's group named “default” in the region. "
         "null: no group, nothing is filtered.",
+    )
+    external_security_group = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="Of the external NIC: covers all EIPs delivered in the guest. Left out: the group of the "
+        "internal NIC. null: no group, nothing is filtered.",
+    )
+    eip = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Existing EIP to bind to the VM; for one VM only.",
+    )
+    new_eip = NewEipBody(
+        required=False, allow_null=True, default=None, help_text="EIP to create and bind, one for each VM."
+    )
+    eip_delivery = serializers.ChoiceField(
+        choices=Eip.Delivery.choices,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="How the EIP reaches the VM. By default in the guest if its image has a guest agent (Linux), else "
+        "by one-to-one NAT.",
     )
     disk_gib = serializers.IntegerField(
         required=False,
@@ -114,11 +148,6 @@ class VmBody(NewResource):
     )
 
 
-class VmSecurityGroupBody(serializers.Serializer[Any]):
-    security_group = serializers.UUIDField(allow_null=True)
-    role = serializers.ChoiceField(choices=NicRole.choices, default=NicRole.INTERNAL)
-
-
 class DeleteVmBody(serializers.Serializer[Any]):
     delete_disks = serializers.ListField(
         child=serializers.UUIDField(),
@@ -132,21 +161,16 @@ class DeleteVmBody(serializers.Serializer[Any]):
         default=False,
         help_text="Also delete the snapshots of the deleted disks, the system disk included.",
     )
+    release_eips = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Also release the EIPs bound to the VM. Otherwise they are unbound and kept.",
+    )
 
 
 class VmSnapshotBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
     description = LineField(max_length=255, required=False, allow_blank=True, default="")
-
-
-class VmNicOut(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    role = serializers.ChoiceField(choices=NicRole.choices)
-    mac = serializers.CharField()
-    ip = serializers.IPAddressField()
-    subnet = ReferenceOut()
-    vpc = ReferenceOut()
-    security_group = ReferenceOut(allow_null=True)
 
 
 class VmKeyPairOut(ReferenceOut):
@@ -190,6 +214,8 @@ class VmOut(ResourceOut):
     cluster = ReferenceOut()
     host = ReferenceOut(allow_null=True, help_text="For administrators only, otherwise null.")
     nics = VmNicOut(many=True)
+    eips = VmEipOut(many=True, help_text="EIPs bound to the VM, in order of binding.")
+    guest_network = GuestNetworkOut()
     disks = VmDiskOut(many=True)
 
     @staticmethod
@@ -209,7 +235,9 @@ class VmOut(ResourceOut):
             "user_data_sha256": None,
             "cluster": _named(row.cluster),
             "host": None,
-            "nics": [_nic(nic) for nic in row.shown_nics],
+            "nics": [nic_out(nic) for nic in row.shown_nics],
+            "eips": eips_out(row),
+            "guest_network": guest_network_out(row),
             "disks": [
                 {
                     "id": str(disk.pk),
@@ -259,6 +287,8 @@ class VmApi(ResourceApi):
         Action(VM_POWER_OFF),
         Action(VM_RETRY),
         Action(VM_SET_SECURITY_GROUP, VmSecurityGroupBody),
+        Action(VM_SET_NIC_BANDWIDTH, NicBandwidthBody),
+        Action(VM_ADD_IPV6),
         Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
     )
 
@@ -277,15 +307,3 @@ class VmMetrics(MetricsApi):
 
 def _named(row: Any) -> dict[str, str] | None:
     return None if row is None else {"id": str(row.pk), "name": row.name}
-
-
-def _nic(nic: Any) -> dict[str, Any]:
-    return {
-        "id": str(nic.pk),
-        "role": nic.role,
-        "mac": nic.mac,
-        "ip": str(nic.ip),
-        "subnet": _named(nic.subnet),
-        "vpc": _named(nic.subnet.vpc),
-        "security_group": _named(nic.security_group),
-    }

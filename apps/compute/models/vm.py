@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from apps.compute.models.image import Image
 from apps.compute.models.instance_type import InstanceType
 from apps.compute.models.numbers import NEXT_GUEST_UID
-from apps.drivers.specs import RESUMABLE
+from apps.drivers.guest_network import WORDS
+from apps.drivers.specs import RESUMABLE, GuestNetworkReason
 from apps.drivers.specs import PauseReason as DriverPause
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
@@ -27,8 +28,15 @@ from apps.lifecycle.times import written
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
-    from apps.network.models import Nic
+    from apps.network.models import Eip, Nic
     from apps.storage.models import Disk
+
+
+#: Nothing has been reported since an address was bound.
+NOT_REPORTED = gettext_noop("The host has not reported on the guest yet. Reload in a few seconds.")
+HOST_SILENT = gettext_noop(
+    "The VM’s host is unreachable. The guest is configured when the host responds again."
+)
 
 
 class Power(models.TextChoices):
@@ -70,6 +78,14 @@ class Vm(Kind):
     pause_reason = models.CharField(max_length=16, choices=PauseReason, blank=True, default="")
     guest_uid = models.PositiveIntegerField(db_default=NEXT_GUEST_UID, unique=True, editable=False)
 
+    # Whether the guest has what its agent is to configure, as its host last said, and why it has not.
+    guest_configured = models.BooleanField(default=False, db_default=False, editable=False)
+    guest_network_reason = models.CharField(
+        max_length=16, blank=True, default="", db_default="", editable=False
+    )
+    # Its addresses changed while its host did not answer: the host is told once it does.
+    guest_behind = models.BooleanField(default=False, db_default=False, editable=False)
+
     # First-boot data. The crypt(3) hash of the password is kept sealed, the password nowhere. Hash and user data are
     # erased here and on the host once the guest has read them, at `first_boot_done_at`.
     hostname = models.CharField(max_length=63)
@@ -88,12 +104,14 @@ class Vm(Kind):
         # Set by `selectors.visible_vms`.
         shown_nics: list[Nic]
         shown_disks: list[Disk]
+        shown_eips: list[Eip]
 
     class Meta:
         verbose_name = gettext_lazy("virtual machine")
         verbose_name_plural = gettext_lazy("virtual machines")
         indexes = [
             models.Index(fields=["host"], name="vm_host"),
+            models.Index(fields=["host"], condition=models.Q(guest_behind=True), name="vm_guest_behind"),
             # Those whose first-boot data is still to be removed.
             models.Index(
                 fields=["power_seen_at"],
@@ -113,6 +131,31 @@ class Vm(Kind):
         """Return the disks attached to it, which outlive it, by slot. Reads `disks`: prefetch them."""
         data = [disk for disk in self.disks.all() if not disk.is_system]
         return sorted(data, key=lambda disk: disk.slot or 0)
+
+    @property
+    def bound_eips(self) -> list[Eip]:
+        """Return its EIPs, the one bound first first. Reads `eips`: prefetch them with segment and address."""
+        return sorted(self.eips.all(), key=lambda eip: (eip.bound_at or eip.created_at, str(eip.pk)))
+
+    @property
+    def why_not_configured(self) -> str:
+        """Return why the guest does not have the addresses delivered in it, "" when it has. Reads `shown_eips`."""
+        if not any(eip.delivery == "guest" for eip in self.shown_eips):
+            return ""
+        if not self.is_on:
+            return WORDS[GuestNetworkReason.OFF]
+        if self.guest_behind:
+            return HOST_SILENT
+        if self.guest_configured:
+            return ""
+        return WORDS.get(GuestNetworkReason(self.guest_network_reason), "") or NOT_REPORTED
+
+    @property
+    def shown_ips(self) -> list[str]:
+        """Return its addresses, its IPv4 address first and its long one last. Reads what `visible_vms` has set."""
+        own = [str(nic.ip) for nic in self.shown_nics if nic.ip]
+        eips = [eip.address for eip in self.shown_eips if eip.address]
+        return [*own, *eips, *(str(nic.ip6) for nic in self.shown_nics if nic.ip6)]
 
     @property
     def need(self) -> Need:

@@ -10,15 +10,16 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import Vm
 from apps.compute.operations.fencing import fence_if_off
 from apps.compute.operations.image_copy import wait_for_copy
-from apps.compute.specs import vm_spec
+from apps.compute.specs import vm_guest_network, vm_spec
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host, Region
 from apps.lifecycle.models import State
 from apps.lifecycle.operation_context import OperationContext
-from apps.network.models import Nic
-from apps.network.specs import port_spec
+from apps.network.models import Eip, Nic
+from apps.network.operations import ports
+from apps.network.selectors import elastic_nics
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 
@@ -29,7 +30,9 @@ def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Re
         Vm.objects.select_related("host", "image", "cluster__region")
         .prefetch_related(
             Prefetch("disks", Disk.objects.select_related("cluster")),
-            Prefetch("nics", Nic.objects.order_by("role")),
+            Prefetch("nics", Nic.objects.select_related("subnet__vpc").order_by("-role")),
+            Prefetch("elastic_nics", elastic_nics()),
+            Prefetch("eips", Eip.objects.select_related("segment", "segment_address")),
         )
         .get(pk=pk or run.target_id)
     )
@@ -59,13 +62,22 @@ def past(run: OperationContext, percent: int) -> int:
 
 def ensure_ports(run: OperationContext, vm: Vm, region: Region) -> None:
     """Make the ports of a VM from `load_vm`."""
-    for nic in vm.nics.all():
-        backends.fabric(region, run).ensure(port_spec(nic, generation=vm.generation))
+    fabric = backends.fabric(region, run)
+    ports.ensure_ports(fabric, vm.nics.all(), vm.bound_eips, generation=vm.generation)
+
+
+def tell_guest(hypervisor: Hypervisor, vm: Vm) -> None:
+    """Have the host of a VM from `load_vm` configure the guest, now or once it is up."""
+    hypervisor.ensure_guest_network(str(vm.pk), vm_guest_network(vm))
+    Vm.objects.filter(pk=vm.pk, guest_behind=True).update(guest_behind=False)
 
 
 def switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host) -> None:
-    """Define a VM from `load_vm` and start it."""
+    """Define a VM from `load_vm` and start it. Its host configures the guest's network once the guest is up."""
     hypervisor.ensure_vm(vm_spec(vm))
+    has_ipv6 = any(nic.ip6 for nic in vm.nics.all())
+    if vm.bound_eips or has_ipv6 or vm.state != State.PENDING:
+        tell_guest(hypervisor, vm)
     fence_if_off(run, hypervisor, vm, host)
     run.no_stop_now()  # cancelled after this, the guest would run all the same
     hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)

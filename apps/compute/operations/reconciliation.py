@@ -10,19 +10,20 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import Power, Vm
 from apps.compute.operations.disk import ensure_volume_exists
 from apps.compute.operations.fencing import fence_if_off
-from apps.compute.operations.parts import ensure_ports, load_vm
+from apps.compute.operations.parts import ensure_ports, load_vm, tell_guest
 from apps.compute.operations.settling import forget_disk, named_disks, note_seen, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import PortSpec
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.infrastructure.reachability import is_silent
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import OperationContext
+from apps.network.operations.ports import ensure_ports_absent
+from apps.network.services.carried import leaving_eips
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
 from apps.storage.operations.disk import remove_copy_point
@@ -54,6 +55,8 @@ def resync_vm(run: OperationContext) -> Settle | None:
     spec = vm_spec(vm)
     hypervisor.ensure_vm(spec)
     hypervisor.ensure_disks(spec)
+    hypervisor.ensure_nics(spec)
+    tell_guest(hypervisor, vm)
     if there and not args.get("power"):
         return None
     run.step(_("Setting the power state on %(host)s"), 80, host=host.name)
@@ -100,8 +103,11 @@ def force_clean_vm(run: OperationContext) -> Settle:
     else:
         keep_remaining(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
     run.step(_("Removing from the network"), 50)
+    fabric = backends.fabric(region, run)
+    for eip in [*vm.bound_eips, *leaving_eips(vm.pk)]:
+        keep_remaining(run, partial(ensure_ports_absent, fabric, [], [eip]))
     for nic in vm.nics.all():
-        keep_remaining(run, partial(backends.fabric(region, run).ensure_absent, PortSpec, str(nic.pk)))
+        keep_remaining(run, partial(ensure_ports_absent, fabric, [nic], []))
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
         keep_remaining(run, partial(_remove_volume, run, disk, host))
@@ -110,7 +116,8 @@ def force_clean_vm(run: OperationContext) -> Settle:
         keep_remaining(run, partial(remove_copy_point, run, disk))
         keep_remaining(run, partial(_remove_volume, run, disk, host))
         forget_disk(disk)
-    return lambda: settle_deleted(vm)
+    with_eips = run.operation.args.get("release_eips", False)
+    return lambda: settle_deleted(vm, with_eips=with_eips)
 
 
 def _grow(run: OperationContext, disk: Disk, host: Host) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from apps.compute.models import Power, Vm
@@ -14,7 +14,9 @@ from apps.lifecycle import push
 from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.models import Resource, State
 from apps.lifecycle.operation_context import OperationContext
+from apps.network.models import Eni
 from apps.network.services.addresses import free_nics
+from apps.network.services.carried import release_all, unbind_all
 from apps.quotas.services import release_quota
 from apps.storage.models import Disk, Snapshot
 from apps.storage.operations.disk import settle_disk_deleted
@@ -50,15 +52,21 @@ def forget_disk(disk: Disk) -> None:
         settle_disk_deleted(disk)
 
 
-def settle_deleted(vm: Vm, *, with_snapshots: bool = True) -> None:
+def settle_deleted(vm: Vm, *, with_snapshots: bool = True, with_eips: bool = False) -> None:
     """Remove the rows of a VM from `load_vm` and of its system disk; give quota, addresses and room back.
 
-    Data disks are detached and stay. with_snapshots: False where it is known that there are none.
+    Data disks are detached and stay; so do elastic NICs, unbound, and EIPs unless `with_eips`. An EIP that was never
+    created goes.
+    with_snapshots: False where it is known that there are none.
     Call in a transaction. Locks in the order everybody keeps: resources, quota, host, storage.
     """
     disk = vm.system_disk
     snapshots = list(Snapshot.objects.filter(disk=disk)) if disk and with_snapshots else []
     _detach_data_disks(vm)
+    _unbind_elastic_nics(vm)
+    eips = [eip for eip in vm.bound_eips if with_eips or eip.state == State.PENDING]
+    release_all(eips)
+    unbind_all(vm.pk)
     free_nics(vm)
     remove([*snapshots, *([disk] if disk else []), vm])
     if vm.tenant_id is not None:
@@ -74,3 +82,11 @@ def _detach_data_disks(vm: Vm) -> None:
     Disk.objects.filter(pk__in=[disk.pk for disk in kept]).update(vm=None, slot=None)
     for disk in kept:
         push.resource_changed(disk)
+
+
+def _unbind_elastic_nics(vm: Vm) -> None:
+    kept = list(Eni.objects.filter(Q(vm=vm.pk) | Q(next_vm=vm.pk)))
+    Eni.objects.filter(vm=vm.pk).update(vm=None, slot=None)
+    Eni.objects.filter(next_vm=vm.pk).update(next_vm=None, next_slot=None)
+    for eni in kept:
+        push.resource_changed(eni)

@@ -6,14 +6,17 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
+from apps.compute.operations.new_eips import wait_for_eips
 from apps.compute.operations.parts import load_vm, make_parts, past, switch_on
 from apps.compute.operations.settling import forget_disk, named_disks, settle_created, settle_deleted
+from apps.compute.specs import used_seed
 from apps.compute.verbs import VM_CREATE, VM_DELETE, VM_FINISH_FIRST_BOOT, VM_RETRY
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import PortSpec, SeedSpec
 from apps.infrastructure import backends
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import OperationContext
+from apps.network.operations.ports import ensure_ports_absent
+from apps.network.services.carried import leaving_eips
 from apps.storage.operations.disk import remove_copy_point
 from apps.storage.specs import volume_spec
 
@@ -21,6 +24,7 @@ from apps.storage.specs import volume_spec
 @handles(VM_CREATE)
 def create(run: OperationContext) -> Settle:
     """Disk, ports, definition, power: each there already when an earlier attempt got that far."""
+    wait_for_eips(run)
     vm, host, region = load_vm(run)
     make_parts(run, vm, host, region)
     run.step(_("Starting on %(host)s"), past(run, 60), host=host.name)
@@ -36,7 +40,7 @@ def finish_first_boot(run: OperationContext) -> Settle:
     """Overwrite the seed with one without secrets, then erase them here. The instance id stays the same."""
     vm, host, _region = load_vm(run)
     run.step(_("Removing cloud-init data on %(host)s"), 50, host=host.name)
-    backends.hypervisor(host, run).ensure_seed(str(vm.pk), SeedSpec(hostname=vm.hostname))
+    backends.hypervisor(host, run).ensure_seed(str(vm.pk), used_seed(vm))
     return lambda: _forget_first_boot(vm)
 
 
@@ -50,8 +54,8 @@ def delete(run: OperationContext) -> Settle:
     except DriverError as error:
         raise _with_way_out(error) from error
     run.step(_("Removing from the network"), 50)
-    for nic in vm.nics.all():
-        backends.fabric(region, run).ensure_absent(PortSpec, str(nic.pk))
+    eips = [*vm.bound_eips, *leaving_eips(vm.pk)]
+    ensure_ports_absent(backends.fabric(region, run), vm.nics.all(), eips)
     run.no_way_back()
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
@@ -62,7 +66,8 @@ def delete(run: OperationContext) -> Settle:
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
         forget_disk(disk)
     with_snapshots = run.operation.args.get("with_snapshots", False)
-    return lambda: settle_deleted(vm, with_snapshots=with_snapshots)
+    with_eips = run.operation.args.get("release_eips", False)
+    return lambda: settle_deleted(vm, with_snapshots=with_snapshots, with_eips=with_eips)
 
 
 def _with_way_out(error: DriverError) -> DriverError:

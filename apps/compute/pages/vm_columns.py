@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors, sorting
 from apps.compute.models import PauseReason, Power, Vm
+from apps.compute.vm_addresses import brief_ips, first_eip, own_ips
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts
 from apps.network.selectors import visible_subnets, visible_vpcs
 from apps.portal import html
@@ -48,7 +50,7 @@ def size(row: Vm, page: object = None) -> str:
 
 
 def _ips(row: Vm, page: ListPage) -> str:
-    return ", ".join(str(nic.ip) for nic in row.shown_nics)
+    return ", ".join(row.shown_ips)
 
 
 def _macs(row: Vm, page: ListPage) -> str:
@@ -56,7 +58,10 @@ def _macs(row: Vm, page: ListPage) -> str:
 
 
 def _copyable_ips(row: Vm, page: ListPage) -> object:
-    return html.copyable(_ips(row, page)) if row.shown_nics else ""
+    """Return the VM's own addresses, and below them its EIPs in short."""
+    own, eip = ", ".join(own_ips(row)), first_eip(row)
+    below = format_html('<span class="row-description">{}</span>', eip) if eip else ""
+    return format_html("{}{}", html.copyable(own), below) if own else eip
 
 
 def _copyable_macs(row: Vm, page: ListPage) -> object:
@@ -72,15 +77,16 @@ def _host(row: Vm, page: ListPage) -> object:
 
 
 def _subnet_names(row: Vm, page: ListPage) -> str:
-    return ", ".join(nic.subnet.name for nic in row.shown_nics)
+    return ", ".join(nic.subnet.name for nic in row.shown_nics if nic.subnet)
 
 
 def _vpc_names(row: Vm, page: ListPage) -> str:
-    return ", ".join(nic.subnet.vpc.name for nic in row.shown_nics)
+    return ", ".join(nic.subnet.vpc.name for nic in row.shown_nics if nic.subnet)
 
 
 def _group_names(row: Vm, page: ListPage) -> str:
-    return ", ".join(nic.security_group.name for nic in row.shown_nics if nic.security_group)
+    names = (nic.security_group.name for nic in row.shown_nics if nic.security_group)
+    return ", ".join(dict.fromkeys(names))  # often one for both NICs
 
 
 def _with_creator(rows: QuerySet[Vm]) -> QuerySet[Vm]:
@@ -121,6 +127,7 @@ COLUMNS = (
         sort=sorting.IP,
         width="address",
         brief=True,
+        in_brief=brief_ips,
         kept=True,
         text=_ips,
     ),

@@ -13,6 +13,7 @@ from apps.compute.pages.vms import VM
 from apps.compute.services.vm import create_vms
 from apps.compute.vm_form import VmForm
 from apps.lifecycle.models import Operation
+from apps.network.models import NicRole
 from apps.portal.create import CreatePage, Section
 
 
@@ -22,7 +23,7 @@ class VmCreate(CreatePage):
     api = VmApi
     aside = "compute/vm_summary.html"
     #: Without a group a VM is unfiltered; a call that leaves it out gets the default one.
-    said_when_null = ("security_group",)
+    said_when_null = ("security_group", "external_security_group")
     sections = (
         Section(gettext_lazy("Basics"), ("name", "count", "region"), help="virtual-machines#create-a-vm"),
         Section(gettext_lazy("Image"), ("image",), css="one-field", help="images-and-disks#images"),
@@ -31,7 +32,11 @@ class VmCreate(CreatePage):
             ("instance_type", "disk_gib", "disk_cluster", "data_disks", "data_cluster"),
             help="virtual-machines#size",
         ),
-        Section(gettext_lazy("Network"), ("subnet", "security_group"), help="virtual-machines#network"),
+        Section(
+            gettext_lazy("Network"),
+            ("subnet", "security_group", "external_security_group", "eip", "eip_mbit", "eip_delivery"),
+            help="virtual-machines#network",
+        ),
         Section(
             gettext_lazy("Login"),
             ("key_pairs", "password"),
@@ -57,6 +62,7 @@ class VmCreate(CreatePage):
     def values_of(self, row: Vm) -> dict[str, Any]:
         """Return the choices a VM was made with; its secrets are not among them, and its addresses are its own."""
         nic, disk = next(iter(row.shown_nics), None), next(iter(row.shown_disks), None)
+        external = next((each for each in row.shown_nics if each.role == NicRole.EXTERNAL), None)
         found = {
             "name": next_name(row.name),
             "description": row.description,
@@ -68,6 +74,7 @@ class VmCreate(CreatePage):
             "disk_cluster": disk and disk.cluster_id,
             "subnet": nic and nic.subnet_id,
             "security_group": nic and nic.security_group_id,
+            "external_security_group": external and external.security_group_id,
         }
         return {name: value for name, value in found.items() if value}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -11,10 +10,11 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
-from apps.compute.forms import SecurityGroupForm
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
+from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.pages.vm_disks import vm_disks
+from apps.compute.pages.vm_network import vm_network
 from apps.compute.pages.vm_overview import overview, why_nothing_new
 from apps.compute.verbs import (
     VM_CREATE,
@@ -27,9 +27,10 @@ from apps.compute.verbs import (
     VM_SNAPSHOT_DISKS,
     VM_START,
 )
+from apps.compute.vm_addresses import brief_ips, eip_addresses, named_eips, own_ips
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.network.models import SecurityGroup, Subnet, Vpc
-from apps.network.verbs import VM_SET_SECURITY_GROUP
+from apps.network.models import Eip, Eni, SecurityGroup, Subnet, Vpc
+from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 from apps.portal import html
 from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
@@ -42,18 +43,34 @@ from apps.portal.status_filter import with_status
 from apps.storage.forms import SnapshotOfForm
 from apps.storage.models import Disk
 
+#: So many of a VM's EIPs are in its header.
+EIPS_SHOWN = 2
+
+
+def _gaining_ipv6(vm: Vm) -> list[str]:
+    return [
+        _("The internal NIC of %(name)s gets an IPv6 address of its subnet.") % {"name": vm.name},
+        _("The guest agent configures it. A guest without an agent gets it by DHCPv6, after a restart."),
+    ]
+
 
 def _goes(vm: Vm) -> list[str]:
     """What deleting destroys and what it leaves."""
     destroyed = _names(disk for disk in vm.shown_disks if disk.is_system)
     kept = _names(disk for disk in vm.shown_disks if not disk.is_system)
-    addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics)
+    addresses = ", ".join(own_ips(vm))
+    eips = named_eips(vm)
     return [
         _("VM %(name)s stops immediately.") % {"name": vm.name},
         _("Its system disk and all data on it are destroyed: %(disks)s.") % {"disks": destroyed or "–"},
         *([_("Its data disks are kept: %(disks)s.") % {"disks": kept}] if kept else []),
         _("Its NICs are deleted and its addresses released: %(addresses)s.")
         % {"addresses": addresses or "–"},
+        *(
+            [_("Its EIPs are unbound and kept unless you release them: %(eips)s.") % {"eips": eips}]
+            if eips
+            else []
+        ),
         _("Its image, security groups and SSH keys are kept."),
     ]
 
@@ -81,7 +98,7 @@ VM = PageKind(
     icon="device-desktop",
     help="virtual-machines",
     visible=selectors.visible_vms,
-    beside=lambda vm: ", ".join(str(nic.ip) for nic in vm.shown_nics),
+    beside=brief_ips,
     create=VM_CREATE,
     copies=True,
     actions=(
@@ -92,6 +109,8 @@ VM = PageKind(
         Do(VM_RETRY),
         Do(VM_SNAPSHOT_DISKS, form=SnapshotOfForm, says=_taking, bulk=True, also=gettext_lazy("Backup")),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
+        Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),
+        Do(VM_ADD_IPV6, says=_gaining_ipv6, bulk=True),
         Do(VM_RENAME, form=LabelsForm),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
@@ -114,10 +133,6 @@ class VmList(ListPage):
     )
 
 
-def _network(page: DetailPage, row: Vm) -> dict[str, Any]:
-    return {"nics": row.shown_nics, "check_url": f"{page.area}:reachability"}
-
-
 def _paused(row: Vm) -> list[Property]:
     """Why QEMU paused it; no line for the VMs that are not."""
     return [Property(_("Paused"), PauseReason(row.pause_reason).label)] if row.pause_reason else []
@@ -129,7 +144,7 @@ class VmDetail(DetailPage):
     context_below = False
     tabs = (
         Tab("", gettext_lazy("Overview"), "compute/vm_overview.html", overview),
-        Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),
+        Tab("network", gettext_lazy("Network"), "compute/vm_network.html", vm_network),
         Tab("disks", gettext_lazy("Disks"), "compute/vm_disks.html", vm_disks),
         monitoring(VM_CHARTS, "api:vms-metrics", why_nothing_new),
         ACTIVITY,
@@ -137,11 +152,20 @@ class VmDetail(DetailPage):
 
     def facts(self, row: Vm) -> Sequence[Property]:
         """Addresses, size, and for admins where it is."""
-        facts = [Property(_("IP address"), str(nic.ip), copy=True) for nic in row.shown_nics]
+        facts = [Property(_("IP address"), ip, copy=True) for ip in own_ips(row)]
+        facts += self._eip_facts(row)
         facts.append(Property(_("Size"), size(row)))
         if self.admin and row.host is not None:
             url = resource_url(self.area, "host", row.host_id)
             facts.append(Property(_("Host"), html.link(url, row.host.name)))
+        return facts
+
+    def _eip_facts(self, row: Vm) -> list[Property]:
+        eips = eip_addresses(row)
+        facts = [Property(_("EIP"), address, copy=True) for address in eips[:EIPS_SHOWN]]
+        if len(eips) > EIPS_SHOWN:
+            more = html.link(self.of.url(self.area, "tab.network", row), f"+{len(eips) - EIPS_SHOWN}")
+            facts.append(Property(_("More EIPs"), more))
         return facts
 
     def properties(self, row: Vm) -> Sequence[Properties]:
@@ -175,10 +199,12 @@ class VmDetail(DetailPage):
             Related("instance_type", InstanceType.objects.filter(pk__in=[row.instance_type_id])),
             Related("disk", Disk.objects.filter(vm=row), f"vm={row.pk}"),
             Related("subnet", Subnet.objects.filter(pk__in=[nic.subnet_id for nic in nics])),
-            Related("vpc", Vpc.objects.filter(pk__in=[nic.subnet.vpc_id for nic in nics])),
+            Related("vpc", Vpc.objects.filter(pk__in=[nic.subnet.vpc_id for nic in nics if nic.subnet])),
             Related(
                 "security_group", SecurityGroup.objects.filter(pk__in=[n.security_group_id for n in nics])
             ),
+            Related("eip", Eip.objects.filter(carrier=row.pk), f"carrier={row.pk}"),
+            Related("eni", Eni.objects.filter(vm=row.pk), f"vm={row.pk}"),
             Related("key_pair", KeyPair.objects.filter(tenant=row.tenant, public_key__in=row.ssh_keys)),
             Related("host", Host.objects.filter(pk__in=[row.host_id])),
             Related("compute_cluster", ComputeCluster.objects.filter(pk=row.cluster_id)),

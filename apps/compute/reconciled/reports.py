@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 #: What a host that lies can have listed at most; no host has so many.
 MOST_VMS = 2000
 
-# A running VM's definition may lag behind its row: binding another security group counts a generation and changes
+# A running VM's definition may lag behind its row: what changes its ports alone counts a generation and changes
 # nothing in the definition, and a VM that is off gets a new definition at its next start.
-_LAGS = """
+_PORTS_ONLY = "'vm.set_security_group', 'vm.set_nic_bandwidth', 'vm.add_ipv6'"
+_LAGS = f"""
     s.power = 'on' AND s.generation < r.generation - (
         SELECT count(*) FROM lifecycle_operation o
-         WHERE o.resource_id = r.id AND o.verb = 'vm.set_security_group' AND o.sequence > COALESCE((
+         WHERE o.resource_id = r.id AND o.verb IN ({_PORTS_ONLY}) AND o.sequence > COALESCE((
             SELECT max(d.sequence) FROM lifecycle_operation d
              WHERE d.resource_id = r.id AND d.status = 'done'
                AND d.verb IN ('vm.create', 'vm.retry', 'vm.start', 'vm.restart', 'vm.resync')), 0))
-"""
+"""  # noqa: S608
 
 _COMPARE = f"""
 WITH host AS MATERIALIZED (

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop
 
 from apps.compute.models import Vm
 from apps.compute.quota import vm_amounts
-from apps.compute.reconciled import attachments, reports
+from apps.compute.reconciled import attachments, nics, reports
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import Power as DriverPower
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from apps.infrastructure.reports import Reading
 
 
+#: Kinds of findings about ports.
+PORTS = ("nic", "eni")
+
+
 def _differences(readings: Sequence[Reading], hosts: Mapping[UUID, Place]) -> Iterator[Difference]:
-    return chain(reports.differences(readings, hosts), attachments.differences(readings, hosts))
+    return chain(*(each.differences(readings, hosts) for each in (reports, attachments, nics)))
 
 
 def _is_on(hypervisor: Hypervisor, id: str) -> bool:
@@ -57,7 +61,9 @@ def _resync_args(findings: Sequence[Finding], by_hand: bool) -> dict[str, Any]:
     if not findings:
         return {"power": True}
     kinds = {finding.kind for finding in findings}
-    args = {"definition": kinds != {"nic"}, "disks": any(finding.aspect == SIZE for finding in findings)}
+    # What a region lacks of a NIC is its port; what a host lacks of one is in the definition.
+    ports = all(finding.kind in PORTS and finding.host_id is None for finding in findings)
+    args = {"definition": not ports, "disks": any(finding.aspect == SIZE for finding in findings)}
     return {**args, "power": "vm" in kinds} if by_hand else args
 
 
@@ -68,6 +74,11 @@ def _resync_says(resource: Resource, part: str) -> Preview:
         )
     vm = resource.as_vm
     names = {"name": vm.name, "host": vm.host.name if vm.host else ""}
+    if part == "eni":
+        return Preview(
+            [_("The NICs of %(name)s on host %(host)s are bound and unbound as in the database.") % names],
+            [_("Connections through a NIC that is unbound.")],
+        )
     if part == "disk":
         return Preview(
             [
@@ -102,7 +113,7 @@ def _cleaned(resource: Resource) -> Clean:
             % {"host": vm.host.name}
         )
     disk, nics = vm.system_disk, list(vm.nics.all())
-    addresses = ", ".join(str(nic.ip) for nic in nics)
+    addresses = ", ".join(ip for nic in nics for ip in nic.ips)
     if addresses:
         done.append(_("Addresses released: %(addresses)s.") % {"addresses": addresses})
     if vm.data_disks:

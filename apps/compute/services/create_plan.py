@@ -17,6 +17,7 @@ from apps.accounts.references import chosen_project
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import first_boot, references
 from apps.compute.services.new_disks import NewDisk, new_data_disks
+from apps.compute.services.new_eips import EipChoice, eip_choice, with_delivery
 from apps.compute.services.user_data import UserDataEncoding, read_user_data, sets_hostname
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import StorageCluster
@@ -27,6 +28,7 @@ from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.requests import Allowed
 from apps.network.models import SecurityGroup, Subnet
+from apps.network.services.overlaps import overlap_of
 
 MOST_AT_ONCE = 10
 LONGEST_NAME = 63
@@ -53,6 +55,8 @@ class Draft:
     cluster: StorageCluster | None = None
     subnet: Subnet | None = None
     group: SecurityGroup | None = None
+    external_group: SecurityGroup | None = None
+    eips: EipChoice | None = None
     disk_gib: int = 0
     ssh_keys: list[str] | None = None
     user_data: str | None = None
@@ -76,6 +80,8 @@ class Plan:
     cluster: StorageCluster
     subnet: Subnet
     group: SecurityGroup | None
+    external_group: SecurityGroup | None
+    eips: EipChoice
     disk_gib: int
     ssh_keys: list[str]
     names: list[str]
@@ -95,7 +101,8 @@ class Plan:
 class VmRequest:
     """A call for VMs as it came in. What is None has not been chosen; a dry run looks at the rest.
 
-    security_group: None means no group, so that nothing is filtered; that has to be said.
+    security_group: None means no group, so that nothing is filtered; that has to be said. The external NIC's is the
+    same unless another was chosen. new_eip: its `segment` and `mbit`. eip_delivery: how either reaches the VM.
     """
 
     name: str | None = None
@@ -103,6 +110,10 @@ class VmRequest:
     image: UUID | None = None
     subnet: UUID | None = None
     security_group: UUID | DefaultGroup | None = DEFAULT_GROUP
+    external_security_group: UUID | DefaultGroup | None = DEFAULT_GROUP
+    eip: UUID | None = None
+    new_eip: Mapping[str, Any] | None = None
+    eip_delivery: str | None = None
     project: UUID | None = None
     disk_gib: int | None = None
     disk_cluster: int | None = None
@@ -134,6 +145,14 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
     if asked.subnet is not None:
         draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
     draft.group = refusals.attempt(_group, actor, into, asked.security_group, draft.type)
+    draft.external_group = draft.group
+    if not isinstance(asked.external_security_group, DefaultGroup):
+        draft.external_group = refusals.attempt(_external_group, actor, into, asked.external_security_group)
+    draft.eips = refusals.attempt(eip_choice, actor, into, asked.eip, asked.new_eip, draft.count)
+    if draft.eips is not None:
+        draft.eips = refusals.attempt(
+            with_delivery, draft.eips, asked.eip_delivery or "", draft.image, draft.subnet
+        )
     draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
     draft.data_disks = refusals.attempt(new_data_disks, actor, into, asked.data_disks, draft.type)
     family = draft.image.os_family if draft.image else None
@@ -151,6 +170,10 @@ def _group(
     if not isinstance(asked, DefaultGroup):
         return references.security_group(actor, project, asked)
     return references.default_group(actor, project, kind.cluster.region) if kind else None
+
+
+def _external_group(actor: Actor, project: Project, asked: UUID | None) -> SecurityGroup | None:
+    return references.security_group(actor, project, asked, field="external_security_group")
 
 
 def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
@@ -178,6 +201,8 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         cluster=draft.cluster,
         subnet=draft.subnet,
         group=draft.group,
+        external_group=draft.external_group,
+        eips=draft.eips or EipChoice(),
         disk_gib=draft.disk_gib,
         ssh_keys=draft.ssh_keys or [],
         names=numbered(name, asked.count),
@@ -242,13 +267,24 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
     if draft.type is None:
         return
     cluster = draft.type.cluster
-    for field, chosen in (("image", draft.image), ("subnet", draft.subnet), ("security_group", draft.group)):
-        if chosen is not None:
+    eips = draft.eips or EipChoice()
+    for field, chosen in (
+        ("image", draft.image),
+        ("subnet", draft.subnet),
+        ("security_group", draft.group),
+        ("external_security_group", draft.external_group),
+        ("eip", eips.eip),
+        ("new_eip.segment", eips.segment),
+    ):
+        if chosen is not None and not (field == "external_security_group" and chosen == draft.group):
             refusals.attempt(ensure_one_region, cluster, chosen, field=field)
     if draft.cluster is not None and draft.image is not None and draft.cluster.pk != draft.image.cluster_id:
         refusals.attempt(ensure_one_region, cluster, draft.cluster, field="disk_cluster")
     if draft.image is not None:
         refusals.attempt(_ensure_cpus, draft.type, draft.image)
+    if draft.subnet is not None and (segment := eips.used_segment) is not None:
+        overlap = overlap_of([draft.subnet.vpc_id], [segment], eips.field)
+        refusals.found += [overlap] if overlap is not None else []
 
 
 def _ensure_cpus(kind: InstanceType, image: Image) -> None:

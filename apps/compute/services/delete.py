@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -15,6 +16,8 @@ from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import is_being_removed
+from apps.network.services.carried import hold_eips
+from apps.network.verbs.eip import EIP_DELETE
 from apps.storage.models import Disk
 from apps.storage.services.disk import ensure_deletable
 from apps.storage.verbs import DISK_DELETE
@@ -22,12 +25,17 @@ from apps.storage.verbs import DISK_DELETE
 
 @changes(VM_DELETE)
 def delete_vm(
-    change: Change[Vm], *, delete_disks: Sequence[UUID | str] = (), with_snapshots: bool = False
+    change: Change[Vm],
+    *,
+    delete_disks: Sequence[UUID | str] = (),
+    with_snapshots: bool = False,
+    release_eips: bool = False,
 ) -> Operation:
     """Delete a VM with its system disk and NICs, whatever else is going on with it (VM-10).
 
-    Its data disks are detached and stay, but for those in `delete_disks`. Raises Invalid (field "delete_disks") for
-    others than its own, and InUse naming snapshots unless `with_snapshots`.
+    Its data disks are detached and stay, but for those in `delete_disks`; its EIPs are unbound and stay unless
+    `release_eips`. Raises Invalid (field "delete_disks") for others than its own, and InUse naming snapshots unless
+    `with_snapshots`.
     """
     vm = change.row
     named = {str(pk) for pk in delete_disks}
@@ -35,9 +43,15 @@ def delete_vm(
     also: list[Resource] = [*doomed]
     for disk in [*vm.disks.filter(role=Disk.Role.SYSTEM), *doomed]:
         also += ensure_deletable(disk, with_snapshots=with_snapshots)
+    eips = hold_eips(vm.pk)
+    for eip in eips if release_eips else ():
+        ensure_may(change.actor, EIP_DELETE, eip.project_id, eip.tenant_id, eip.pk)
+    also += eips
     Vm.objects.filter(pk=vm.pk).update(power=Power.OFF)
     change.bump()
-    args = {"delete_disks": sorted(named), "with_snapshots": with_snapshots}
+    args: dict[str, Any] = {"delete_disks": sorted(named), "with_snapshots": with_snapshots}
+    if eips:
+        args["release_eips"] = release_eips
     return change.request(args=args, also=also)
 
 

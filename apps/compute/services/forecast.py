@@ -10,6 +10,7 @@ from typing import Any
 from apps.compute.services.create_plan import Draft, VmRequest, look_up, numbered
 from apps.compute.services.image_copy import CopyForecast, copy_forecast
 from apps.compute.services.new_disks import new_vm_amounts
+from apps.compute.services.new_eips import EipChoice
 from apps.infrastructure.capacity_forecast import CapacityForecast, capacity_forecast, no_capacity
 from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.space import no_space, space_left
@@ -21,6 +22,7 @@ from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Subnet
 from apps.network.selectors import with_free_addresses
 from apps.network.services.addresses import subnet_full
+from apps.network.services.segment_addresses import free_addresses, segment_full
 from apps.quotas.forecast import over_quota, quota_lines
 
 
@@ -35,6 +37,8 @@ class VmForecast(Forecast):
     subnet: Subnet | None = None
     #: Whether it was requested without a security group.
     unfiltered: bool = False
+    #: Whether an EIP would be reached without one.
+    unfiltered_outside: bool = False
     #: Of the image, where it is in another storage cluster than the system disk will be.
     copy: CopyForecast | None = None
 
@@ -63,7 +67,8 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
     draft = look_up(actor, wanted, refusals)
     if refusals.forbidden or draft.project is None:
         return VmForecast(refusals.merged, draft=draft)
-    for used in (draft.image, draft.subnet, draft.group):
+    eips = draft.eips or EipChoice()
+    for used in (draft.image, draft.subnet, draft.group, draft.external_group, eips.segment, eips.eip):
         if used is not None:
             refusals.attempt(ensure_usable, used)
     amounts = (
@@ -71,7 +76,7 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         if draft.need
         else {"vm": draft.count}
     )
-    quotas = quota_lines(draft.project.tenant_id, amounts)
+    quotas = quota_lines(draft.project.tenant_id, amounts | eips.amounts(draft.count))
     short = over_quota(quotas)
     hosts = capacity_forecast(draft.type.cluster, draft.need) if draft.type and draft.need else None
     if short is not None:
@@ -87,6 +92,8 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
     )
     if subnet is not None and subnet.free_addresses < draft.count:
         refusals.found.append(subnet_full(subnet))
+    if eips.segment is not None and free_addresses(eips.segment) < draft.count:
+        refusals.found.append(segment_full(eips.segment, field="new_eip.segment"))
     return VmForecast(
         refusals.merged,
         quotas,
@@ -95,6 +102,7 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         hosts=hosts,
         subnet=subnet,
         unfiltered=wanted.security_group is None,
+        unfiltered_outside=draft.external_group is None and bool(eips.eip or eips.segment),
         copy=copy_forecast(draft.image, draft.cluster) if draft.image and draft.cluster else None,
     )
 

@@ -85,21 +85,23 @@ def system_cluster(project: Project, image: Image, pk: int | None) -> StorageClu
 def subnet(actor: Actor, project: Project, pk: UUID) -> Subnet:
     """Return a subnet of the project's tenant. Raises Invalid."""
     rows = visible(actor, Subnet.objects.select_related("region", "vpc"))
-    rows = rows.only("name", "cidr", "region__label", "vpc__name")
+    rows = rows.only("name", "cidr", "cidr6", "region__label", "vpc__name")
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
         raise Invalid({"subnet": [_("Subnet not found.")]})
     return found
 
 
-def security_group(actor: Actor, project: Project, pk: UUID | None) -> SecurityGroup | None:
-    """Return a security group of the project's tenant; None for none. Raises Invalid."""
+def security_group(
+    actor: Actor, project: Project, pk: UUID | None, field: str = "security_group"
+) -> SecurityGroup | None:
+    """Return a security group of the project's tenant; None for none. Raises Invalid at `field`."""
     if pk is None:
         return None
     rows = visible(actor, SecurityGroup.objects.select_related("region").only("name", "region__label"))
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
-        raise Invalid({"security_group": [_("Security group not found.")]})
+        raise Invalid({field: [_("Security group not found.")]})
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import Q
 
@@ -12,6 +13,7 @@ from apps.compute.services.image_copy import stop_copying
 from apps.compute.verbs import IMAGE_FORCE_CLEAN, VM_DELETE, VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
+from apps.network.services.carried import hold_eips
 from apps.reconciliation.acts import repairs
 from apps.reconciliation.usage import ensure_not_needed
 from apps.storage.models import Disk
@@ -50,4 +52,8 @@ def force_clean_vm(change: Change[Vm], *, delete_disks: Sequence[str] = ()) -> O
     of_system = Q(as_snapshot__disk__vm=change.row.pk, as_snapshot__disk__role=Disk.Role.SYSTEM)
     kept = Resource.objects.filter(of_system | Q(as_snapshot__disk__in=[disk.pk for disk in doomed]))
     also = [*doomed, *kept.order_by("pk").select_for_update(of=("self",), no_key=True)]
-    return change.request(args={"delete_disks": sorted(named)} if named else None, also=also)
+    also += hold_eips(change.row.pk)
+    args: dict[str, Any] = {"delete_disks": sorted(named)} if named else {}
+    if any(operation.args.get("release_eips") for operation in change.held):
+        args["release_eips"] = True  # as the deletion that it pushes aside: some may be released already
+    return change.request(args=args or None, also=also)

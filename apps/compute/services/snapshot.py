@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
 from apps.accounts.acts import changes
+from apps.accounts.bound import busy_with
 from apps.accounts.labels import MAX_NAME, clean_labels
 from apps.compute.models import Vm
 from apps.compute.verbs import VM_SNAPSHOT_DISKS
@@ -19,7 +20,6 @@ from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import ensure_usable
 from apps.quotas.services import hold
 from apps.storage.models import Disk, Snapshot
-from apps.storage.services.holding import busy_with
 from apps.storage.services.snapshot import new_snapshot
 from apps.storage.verbs import SNAPSHOT_CREATE
 
@@ -38,7 +38,7 @@ def snapshot_disks(
     disks = list(own)
     ensure_usable(*disks)
     for operation in holding(disks):
-        raise busy_with(vm, operation.verb, str(operation.pk))
+        raise busy_with(vm, operation)
     name, description = clean_labels(name, description)
     rows = _again(disks, snapshots) or _new(change, disks, name, description)
     args = {"name": name, "description": description, "snapshots": [str(row.pk) for row in rows]}

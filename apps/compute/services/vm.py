@@ -22,6 +22,7 @@ from apps.compute.services.create_plan import (
 )
 from apps.compute.services.image_copy import hold_image
 from apps.compute.services.new_disks import new_vm_amounts, rows_of
+from apps.compute.services.new_eips import bind_new_eips
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.placement import place
 from apps.infrastructure.space import reserve_space
@@ -29,9 +30,11 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.bulk_insert import insert
 from apps.lifecycle.dry_run import ErrorCollector
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Operation, State
 from apps.lifecycle.usable import hold_for_use
-from apps.network.services.addresses import allocate_nic
+from apps.network.services.addresses import add_external_nics, allocate_nic
+from apps.network.services.eip import ensure_permitted
+from apps.network.services.overlaps import ensure_apart
 from apps.quotas.services import reserve_quota
 from apps.storage.limits import disk_limits
 from apps.storage.models import Disk
@@ -62,8 +65,14 @@ def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Ope
     """Locks in the order everybody keeps: resources, quota, host, storage (`infrastructure.placement`, `.space`)."""
     count = len(plan.names)
     copy = hold_image(plan.image, plan.cluster)
-    hold_for_use(plan.subnet, *([plan.group] if plan.group else []))
-    reserve_quota(plan.project.tenant_id, new_vm_amounts(plan.need, plan.disk_gib, plan.data_disks, count))
+    used = [plan.subnet, plan.group, plan.external_group, plan.eips.segment, plan.eips.eip]
+    hold_for_use(*{each.pk: each for each in used if each is not None}.values())
+    if plan.eips.segment is not None:
+        ensure_permitted(plan.eips.segment, plan.project, plan.eips.field)
+    if (segment := plan.eips.used_segment) is not None:
+        ensure_apart([plan.subnet.vpc_id], [segment], plan.eips.field)
+    amounts = new_vm_amounts(plan.need, plan.disk_gib, plan.data_disks, count)
+    reserve_quota(plan.project.tenant_id, amounts | plan.eips.amounts(count))
     # Of what was sealed, however it was normalised before.
     user_data = unseal(plan.sealed_user_data) if plan.sealed_user_data else ""
     to_compare = {
@@ -78,9 +87,10 @@ def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Ope
     for vm, host_id in zip(vms, place(plan.type.cluster, plan.need, count), strict=True):
         vm.host_id = host_id
     insert([*vms, *chain.from_iterable(disks)])
-    for vm, own in zip(vms, disks, strict=True):
-        vm.shown_nics = [allocate_nic(plan.subnet, vm, security_group=plan.group, held=True)]
-        vm.shown_disks = own
+    external = add_external_nics(vms, plan.external_group)
+    for vm, own, nic in zip(vms, disks, external, strict=True):
+        vm.shown_nics = [allocate_nic(plan.subnet, vm, security_group=plan.group, held=True), nic]
+        vm.shown_disks, vm.shown_eips = own, bind_new_eips(plan, vm)
     operations = [_request(plan, vm) for vm in vms]
     _reserve_space(plan, count)
     return operations
@@ -98,7 +108,8 @@ def _reserve_space(plan: Plan, count: int) -> None:
 
 def _request(plan: Plan, vm: Vm) -> Operation:
     args = {"instance_type": plan.type.name, "image": plan.image.name, "subnet": plan.subnet.name}
-    operation = plan.allowed.request(vm, args=args)
+    held = [eip for eip in vm.shown_eips if eip.state == State.READY]  # a new one is held by its own creation
+    operation = plan.allowed.request(vm, args=args, also=held)
     operation.resource = vm
     return operation
 

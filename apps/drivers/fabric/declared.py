@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=FabricSpec)
 Columns = Mapping[str, tuple[str, ...]]
+UNLABELLED = frozenset({"Static_MAC_Binding"})
+"""Tables of OVN that have no external_ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def ovn_columns() -> dict[str, list[str]]:
     """Return the columns of each northbound table that any kind needs."""
     needed: dict[str, dict[str, None]] = {}
     for table, columns in _ovn_columns():
-        needed.setdefault(table, {}).update(dict.fromkeys((*columns, "external_ids")))
+        about = () if table in UNLABELLED else ("external_ids",)
+        needed.setdefault(table, {}).update(dict.fromkeys((*columns, *about)))
     return {table: list(columns) for table, columns in needed.items()}
 
 

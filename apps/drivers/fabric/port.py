@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from apps.drivers.fabric.declared import FabricKind, InMemory, InOvn, declare
-from apps.drivers.fabric_errors import address_in_use, missing_group, missing_subnet
+from apps.drivers.fabric_errors import address_in_use, missing_group, missing_ipv6, missing_subnet
 from apps.drivers.memory.records import ADDRESSES, GROUPS, PORTS, SUBNETS, UNPROTECTED, State
 from apps.drivers.ovn import ports
 from apps.drivers.specs import PortSpec
 
 
 def _ensure(state: State, spec: PortSpec) -> None:
-    if state.get(SUBNETS, spec.subnet_id) is None:
+    subnet = state.get(SUBNETS, spec.subnet_id)
+    if subnet is None:
         raise missing_subnet(spec)
+    if spec.ip6 and not subnet.cidr6:
+        raise missing_ipv6(spec)
     for group_id in spec.security_group_ids:
         if state.get(GROUPS, group_id) is None:
             raise missing_group(spec, group_id)
@@ -33,8 +36,9 @@ def _remove(state: State, id: str) -> None:
         state.delete(PORTS, id)
 
 
-def _address_keys(spec: PortSpec) -> tuple[str, str]:
-    return f"{spec.subnet_id}/{spec.ip}", f"{spec.subnet_id}/{spec.mac.lower()}"
+def _address_keys(spec: PortSpec) -> list[str]:
+    words = (spec.ip, spec.ip6, spec.mac.lower())
+    return [f"{spec.subnet_id}/{word}" for word in words if word]
 
 
 def _free(state: State, port: PortSpec) -> None:
@@ -59,7 +63,10 @@ declare(
                     "port_security",
                     "options",
                     "dhcpv4_options",
+                    "dhcpv6_options",
                 ),
+                "Logical_Switch": ("ports", "qos_rules"),
+                "QoS": ("direction", "priority", "match", "bandwidth"),
                 "Port_Group": ("name", "ports"),
             },
             ports.port_holds,

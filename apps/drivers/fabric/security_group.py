@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from apps.drivers.fabric.declared import FabricKind, InMemory, InOvn, declare
 from apps.drivers.fabric_errors import group_in_use
-from apps.drivers.memory.records import GROUPS, PORTS, State
+from apps.drivers.memory.records import EXTERNAL_PORTS, GROUPS, PORTS, State
 from apps.drivers.ovn import security_groups
 from apps.drivers.specs import SecurityGroupSpec
 
 
 def _remove(state: State, id: str) -> None:
-    if any(id in port.security_group_ids for port in state.all(PORTS).values()):
+    groups = [port.security_group_ids for port in state.all(PORTS).values()]
+    groups += [port.security_group_ids for port in state.all(EXTERNAL_PORTS).values()]
+    if any(id in some for some in groups):
         raise group_in_use(id)
     state.delete(GROUPS, id)
 

@@ -33,7 +33,7 @@ declare(
             topology.remove_subnet,
             {
                 "Logical_Switch": ("name", "ports", "acls", "qos_rules", "copp", "other_config"),
-                "Logical_Router_Port": ("name", "mac", "networks"),
+                "Logical_Router_Port": ("name", "mac", "networks", "ipv6_ra_configs"),
                 "Logical_Switch_Port": ("name", "type", "options", "addresses"),
                 "DHCP_Options": ("cidr", "options"),
                 "ACL": ("direction", "priority", "match", "action"),

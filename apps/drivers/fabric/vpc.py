@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.drivers.fabric.declared import FabricKind, InMemory, InOvn, declare
 from apps.drivers.fabric_errors import vni_in_use, vpc_in_use
-from apps.drivers.memory.records import SUBNETS, UNPROTECTED, VNIS, VPCS, State
+from apps.drivers.memory.records import SUBNETS, TRANSLATED, UNPROTECTED, VNIS, VPCS, State
 from apps.drivers.ovn import fair_shares, topology
 from apps.drivers.specs import VpcSpec
 
@@ -24,7 +24,8 @@ def _remove(state: State, id: str) -> None:
     vpc = state.get(VPCS, id)
     if vpc is None:
         return
-    if any(subnet.vpc_id == id for subnet in state.all(SUBNETS).values()):
+    used = {subnet.vpc_id for subnet in state.all(SUBNETS).values()}
+    if id in used | {address.vpc_id for address in state.all(TRANSLATED).values()}:
         raise vpc_in_use(id)
     state.delete(VNIS, str(vpc.vni))
     state.delete(VPCS, id)

@@ -29,13 +29,17 @@ _loop_runs = False
 
 
 class Connection:
-    """Gives the connection; `on_event` is called (in the event thread) after any VM's life cycle changed."""
+    """Gives the connection; `on_event` is called (in the event thread) after any VM's life cycle changed.
+
+    So is `on_agent`, with the VM's identifier, after its guest agent connected (True) or went.
+    """
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
         self._lock = threading.Lock()
         self._connection: Any = None
         self.on_event: Callable[[], None] | None = None
+        self.on_agent: Callable[[str, bool], None] | None = None
 
     @contextmanager
     def use(self) -> Iterator[Any]:
@@ -60,13 +64,25 @@ class Connection:
             connection.domainEventRegisterAny(
                 None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._happened, None
             )
+            connection.domainEventRegisterAny(
+                None, libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, self._agent_changed, None
+            )
         except libvirt.libvirtError as error:
             raise _unreachable(error) from error
         return connection
 
-    def _happened(self, *_: object) -> None:
+    def report(self) -> None:
+        """Say that something of a VM has changed."""
         if self.on_event is not None:
             self.on_event()
+
+    def _happened(self, *_: object) -> None:
+        self.report()
+
+    def _agent_changed(self, _: object, domain: Any, state: int, *__: object) -> None:
+        if self.on_agent is not None:
+            connected = libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
+            self.on_agent(domain.UUIDString(), state == connected)
 
     def _translated(self, error: libvirt.libvirtError) -> DriverError:
         if error.get_error_code() in GONE and not _is_alive(self._connection):

@@ -5,7 +5,7 @@ libvirt for a pool that does not answer: it would hang, with all that is asked o
 """
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -14,22 +14,15 @@ import libvirt
 
 from apps.drivers.bounds import MOST_COUNT, clamped
 from apps.drivers.deadline import Deadline
-from apps.drivers.hypervisor_errors import limits_not_set, locked_volume, missing_volume, slow_hypervisor
+from apps.drivers.hypervisor_errors import limits_not_set, locked_volume, missing_volume
 from apps.drivers.libvirt import disk_xml
+from apps.drivers.libvirt.device_change import LIVE, STORED, DeviceChange, call
 from apps.drivers.libvirt.pool_drivers import describe, driver_of
 from apps.drivers.specs import Architecture, AttachedDisk, DiskAttachment, PoolSpec, VmDisks, VmSpec
 from apps.drivers.volume_errors import silent_pool
 
-LIVE, STORED = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
-POOL_SECONDS, CALL_SECONDS = 3.0, 15.0
+POOL_SECONDS = 3.0
 GIB, LENGTH = 1 << 30, "_length"
-NOT_NOW = frozenset(
-    {
-        libvirt.VIR_ERR_DEVICE_MISSING,  # it has gone by itself
-        libvirt.VIR_ERR_OPERATION_FAILED,  # the guest refuses, or has been asked before and not answered yet
-        libvirt.VIR_ERR_OPERATION_INVALID,  # it is off
-    }
-)
 _deadline = Deadline()
 
 
@@ -53,7 +46,7 @@ def ensure(domain: Any, spec: VmSpec) -> VmDisks:
     if domain.isActive():  # else no pool is needed
         for pool in {disk.volume.pool for disk in spec.disks}:
             need_answer(pool)
-    change = _Change(domain, spec.id, spec.architecture)
+    change = _Change(DeviceChange(domain, spec.id, disk_xml.volumes_in), spec.architecture)
     found = _Disks.of(domain)
     touched = [*change.detach(found, spec.disks), *change.attach(found, spec.disks)]
     found = _Disks.of(domain) if touched else found
@@ -93,7 +86,7 @@ class _Disks:
 
 
 def _sizes(domain: Any) -> dict[str, int]:
-    found: dict[str, int] = _call(domain.UUIDString(), lambda: _block_sizes(domain))
+    found: dict[str, int] = call(domain.UUIDString(), lambda: _block_sizes(domain))
     return found
 
 
@@ -104,26 +97,20 @@ def _block_sizes(domain: Any) -> dict[str, int]:
     return {stats[f"block.{n}.name"]: int(stats.get(f"block.{n}.capacity", 0)) for n in devices}
 
 
-def _call(what: str, call: Callable[[], Any]) -> Any:
-    return _deadline.run(what, call, CALL_SECONDS, lambda: slow_hypervisor(what, CALL_SECONDS))
-
-
 @dataclass(frozen=True, slots=True)
 class _Change:
     """The steps, each for the definition of the next start and for the VM that runs."""
 
-    domain: Any
-    vm_id: str
+    device: DeviceChange
     architecture: Architecture
 
-    def _do(self, where: int, call: Callable[[], Any]) -> Any:
-        """Do what libvirt may take long for; nothing where it is for a running VM that has been switched off."""
-        try:
-            return _call(self.vm_id, call)
-        except libvirt.libvirtError as error:
-            if where == LIVE and not self.domain.isActive():
-                return None
-            raise error
+    @property
+    def domain(self) -> Any:
+        return self.device.domain
+
+    @property
+    def vm_id(self) -> str:
+        return self.device.vm_id
 
     def detach(self, found: _Disks, wanted: Sequence[DiskAttachment]) -> list[str]:
         """Have go what is not wanted, and return it."""
@@ -132,16 +119,8 @@ class _Change:
             (where, id, disk) for where, disks in found.places for id, disk in disks.items() if id not in ids
         ]
         for where, _id, disk in gone:
-            self._let_go(ET.tostring(disk, encoding="unicode"), where)
+            self.device.let_go(ET.tostring(disk, encoding="unicode"), where)
         return [id for _where, id, _disk in gone]
-
-    def _let_go(self, xml: str, where: int) -> None:
-        """Ask the guest for it; libvirt waits some seconds for its answer. It is asked again with the next call."""
-        try:
-            self._do(where, lambda: self.domain.detachDeviceFlags(xml, where))
-        except libvirt.libvirtError as error:
-            if error.get_error_code() not in NOT_NOW:
-                raise
 
     def attach(self, found: _Disks, wanted: Sequence[DiskAttachment]) -> list[str]:
         """Attach what is missing, and return it."""
@@ -163,7 +142,7 @@ class _Change:
 
     def _attach(self, disk: DiskAttachment, xml: str, where: int) -> None:
         try:
-            self._do(where, lambda: self.domain.attachDeviceFlags(xml, where))
+            self.device.do(where, lambda: self.domain.attachDeviceFlags(xml, where))
         except libvirt.libvirtError as error:
             words = str(error)
             if 'write" lock' in words or 'shared "write' in words:
@@ -178,14 +157,14 @@ class _Change:
             if known is None or _are_limits(disk_xml.limits_in(known), wanted):
                 continue
             device = disk_xml.device_of(known)
-            self._do(where, partial(self.domain.setBlockIoTune, device, wanted, where))
-            tune = self._do(where, partial(self.domain.blockIoTune, device, where))
+            self.device.do(where, partial(self.domain.setBlockIoTune, device, wanted, where))
+            tune = self.device.do(where, partial(self.domain.blockIoTune, device, where))
             if tune is not None and not _are_limits(tune, wanted):
                 raise limits_not_set(self.vm_id, disk.volume.id)
 
     def sizes(self, found: _Disks) -> dict[str, int]:
         """Return device → bytes of the disks as QEMU has them; none of a VM that is off."""
-        return (self._do(LIVE, lambda: _block_sizes(self.domain)) if found.running else None) or {}
+        return (self.device.do(LIVE, lambda: _block_sizes(self.domain)) if found.running else None) or {}
 
     def grow(self, found: _Disks, wanted: Sequence[DiskAttachment], sizes: dict[str, int]) -> bool:
         """Tell the guest of sizes that have grown; return whether there were any.
@@ -198,7 +177,7 @@ class _Change:
             device, size = disk_xml.device_of(known) if known is not None else "", disk.volume.size_gib * GIB
             if 0 < sizes.get(device, 0) < size:
                 how = libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
-                self._do(LIVE, partial(self.domain.blockResize, device, size, how))
+                self.device.do(LIVE, partial(self.domain.blockResize, device, size, how))
                 grown = True
         return grown
 

@@ -4,21 +4,18 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from apps.drivers.libvirt import disk_xml
+from apps.drivers.libvirt import disk_xml, nic_xml
 from apps.drivers.libvirt.domains import name_of
 from apps.drivers.libvirt.metadata import VmMetadata, element
 from apps.drivers.libvirt.platform_xml import add_platform, has_legacy_devices
 from apps.drivers.libvirt.pool_drivers import Describe
 from apps.drivers.libvirt.settings import HostSettings
-from apps.drivers.specs import NicAttachment, VmSpec
+from apps.drivers.specs import VmSpec
 
 QUOTA_PERIOD_US = 100_000
-NO_OFFLOAD = {
-    "host": ("csum", "gso", "tso4", "tso6", "ecn", "ufo"),
-    "guest": ("csum", "tso4", "tso6", "ecn", "ufo"),
-}
 HOTPLUG_PORTS = 6
-"""Of a machine whose PCI Express bus takes nothing while it runs but at a free port: libvirt makes none to spare."""
+"""Of a machine whose PCI Express bus takes nothing while it runs but at a free port: libvirt makes none to spare.
+Beside those of NICs, which are numbered."""
 NOT_XML = re.compile("[^\\t\\n\\r -\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 NEVER = "1970-01-01T00:00:01"
 
@@ -49,7 +46,7 @@ def build(
         devices.append(disk_xml.element(disk, spec.architecture, places[disk.volume.id]))
     _seed(devices, host.seed_path(spec.id))
     for nic in spec.nics:
-        _nic(devices, nic, host)
+        devices.append(nic_xml.element(nic, host, spec.architecture))
     _consoles(devices, spec, host, vnc_password)
     _helpers(devices, spec)
     _owner(domain, spec.uid)
@@ -99,20 +96,6 @@ def _seed(devices: ET.Element, path: Path) -> None:
     ET.SubElement(disk, "readonly")
 
 
-def _nic(devices: ET.Element, nic: NicAttachment, host: HostSettings) -> None:
-    interface = ET.SubElement(devices, "interface", type="bridge")
-    ET.SubElement(interface, "mac", address=nic.mac)
-    ET.SubElement(interface, "source", bridge=host.integration_bridge)
-    port = ET.SubElement(interface, "virtualport", type="openvswitch")
-    ET.SubElement(port, "parameters", interfaceid=nic.port_id)
-    ET.SubElement(interface, "model", type="virtio")
-    if host.userspace_datapath:
-        driver = ET.SubElement(interface, "driver", name="qemu")
-        for side, features in NO_OFFLOAD.items():
-            ET.SubElement(driver, side, {feature: "off" for feature in features})
-    ET.SubElement(interface, "mtu", size=str(nic.mtu))
-
-
 def _consoles(devices: ET.Element, spec: VmSpec, host: HostSettings, vnc_password: str) -> None:
     serial = ET.SubElement(devices, "serial", type="pty")
     ET.SubElement(serial, "log", file=str(host.serial_log(spec.id)), append="on")
@@ -132,6 +115,8 @@ def _helpers(devices: ET.Element, spec: VmSpec) -> None:
     ET.SubElement(devices, "input", type="tablet", bus="usb")
     if not has_legacy_devices(spec):
         ET.SubElement(devices, "input", type="keyboard", bus="usb")
+        for port in range(nic_xml.PLACES):
+            ET.SubElement(devices, "controller", type="pci", index=str(port + 1), model="pcie-root-port")
         for _port in range(HOTPLUG_PORTS):
             ET.SubElement(devices, "controller", type="pci", model="pcie-root-port")
     balloon = ET.SubElement(devices, "memballoon", model="virtio")

@@ -1,13 +1,15 @@
 """Finding domains and reading them."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import libvirt
 
+from apps.drivers.hypervisor_errors import missing_vm, vm_is_off
 from apps.drivers.libvirt import metadata, pauses
-from apps.drivers.specs import PauseReason, Power, VmStatus
+from apps.drivers.specs import GuestNetworkReason, PauseReason, Power, VmStatus
 
 
 def find(connection: Any, vm_id: str) -> Any | None:
@@ -18,6 +20,22 @@ def find(connection: Any, vm_id: str) -> Any | None:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return None
         raise
+
+
+def known(connection: Any, vm_id: str) -> Any:
+    """Return the domain. Raises DriverError when the host does not know it."""
+    domain = find(connection, vm_id)
+    if domain is None:
+        raise missing_vm(vm_id)
+    return domain
+
+
+def running(connection: Any, vm_id: str) -> Any:
+    """Return the domain of a VM that is on. Raises DriverError for any other."""
+    domain = known(connection, vm_id)
+    if not domain.isActive():
+        raise vm_is_off(vm_id)
+    return domain
 
 
 def name_of(vm_id: str) -> str:
@@ -52,7 +70,11 @@ def set_about(domain: Any, value: metadata.VmMetadata) -> None:
     )
 
 
-def status(vm_id: str, domain: Any | None) -> VmStatus:
+Look = Callable[[str, metadata.VmMetadata], tuple[int, GuestNetworkReason]]
+"""Says of a running VM which generation of its network the guest has, or why it has none."""
+
+
+def status(vm_id: str, domain: Any | None, look: Look) -> VmStatus:
     """Return the domain as a `VmStatus`; one that vanishes meanwhile does not exist."""
     if domain is None:
         return VmStatus(id=vm_id, exists=False)
@@ -65,6 +87,7 @@ def status(vm_id: str, domain: Any | None) -> VmStatus:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return VmStatus(id=vm_id, exists=False)
         raise
+    applied, missing = look(vm_id, known) if power is Power.ON else (0, GuestNetworkReason.NONE)
     return VmStatus(
         id=vm_id,
         exists=True,
@@ -74,6 +97,8 @@ def status(vm_id: str, domain: Any | None) -> VmStatus:
         paused=paused,
         resumable=pauses.cause_is_gone(paused, volume_files(domain)) if paused else False,
         guest_agent=connected,
+        guest_network=applied,
+        guest_network_reason=missing,
     )
 
 
@@ -148,3 +173,13 @@ def stop(domain: Any) -> None:
     except libvirt.libvirtError as error:
         if error.get_error_code() not in (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN):
             raise
+
+
+def undefine(domain: Any) -> None:
+    """Remove the definition and all that libvirt keeps beside it."""
+    domain.undefineFlags(
+        libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+        | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+        | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+        | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    )

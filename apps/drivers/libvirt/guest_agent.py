@@ -9,10 +9,12 @@ import libvirt_qemu
 from apps.drivers.hypervisor_errors import silent_guest_agent
 from apps.drivers.libvirt import disk_xml, domains
 from apps.drivers.specs import GuestMounts
-from apps.drivers.specs.compute import MOST_MOUNTS
+from apps.drivers.specs.devices import MOST_MOUNTS
 
 SECONDS, FREEZE_SECONDS = 5, 10
 LONGEST_PATH = 128
+LONGEST_REPLY = 2**21
+"""libvirt passes on five times as much: reading that again and again would keep the agent of the host from all else."""
 SILENT = frozenset({libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED})
 
 
@@ -20,26 +22,29 @@ class NoAnswer(Exception):
     """There is no guest agent, it does not answer, or it refused."""
 
 
-def ask(domain: Any, command: str, seconds: int = SECONDS) -> Any:
+def ask(domain: Any, command: str, seconds: int = SECONDS, **arguments: Any) -> Any:
     """Return what the guest agent answers; raise `NoAnswer` otherwise."""
     if not domains.guest_agent_connected(domain):
         raise NoAnswer
+    request = {"execute": command} | ({"arguments": arguments} if arguments else {})
     try:
-        reply = libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": command}), seconds, 0)
+        reply = libvirt_qemu.qemuAgentCommand(domain, json.dumps(request), seconds, 0)
+        if len(reply) > LONGEST_REPLY:
+            raise NoAnswer
         return json.loads(reply)["return"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:  # lists in lists in lists …
         raise NoAnswer from error
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             raise
-        raise NoAnswer from error
+        raise NoAnswer(str(error)) from error
 
 
 def freeze(domain: Any) -> bool:
     """Freeze the guest's file systems; return whether they are frozen now."""
     try:
         return is_frozen(domain) or int(ask(domain, "guest-fsfreeze-freeze", FREEZE_SECONDS)) > 0
-    except (NoAnswer, ValueError, TypeError):
+    except (NoAnswer, ValueError, TypeError, OverflowError):
         return False
 
 

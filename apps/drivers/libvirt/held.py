@@ -16,7 +16,6 @@ import libvirt
 
 from apps.drivers.errors import DriverError
 from apps.drivers.files.layout import PRIVATE, passable
-from apps.drivers.hypervisor_errors import missing_vm
 from apps.drivers.ids import checked_id
 from apps.drivers.libvirt import domains, guest_agent
 from apps.drivers.libvirt.connection import Connection
@@ -53,9 +52,7 @@ class HeldVms:
     def hold(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         """Freeze the file systems of a running VM; stop its processors where that fails and `pause` is wanted."""
         with self._connection.use() as connection:
-            domain = domains.find(connection, vm_id)
-            if domain is None:
-                raise missing_vm(vm_id)
+            domain = domains.known(connection, vm_id)
             if not domain.isActive():
                 return NOT_HELD
             earlier = self._claim(vm_id) or Hold(vm_id, 0, paused=False, asked=False)

@@ -4,9 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import libvirt
-
-from apps.drivers.hypervisor_errors import missing_vm, vm_is_off
+from apps.drivers.hypervisor_errors import missing_vm
 from apps.drivers.ids import checked_id
 from apps.drivers.libvirt import (
     console,
@@ -14,14 +12,19 @@ from apps.drivers.libvirt import (
     domain_xml,
     domains,
     guest_agent,
+    neighbours,
+    nic_guard,
+    nics,
     observation,
     pool_keys,
     rbd_disks,
     screenshot,
     seed,
+    seeds,
     starting,
 )
 from apps.drivers.libvirt.connection import Connection
+from apps.drivers.libvirt.guest_networks import GuestNetworks
 from apps.drivers.libvirt.held import HeldVms
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.pool_drivers import add_ceph, describe
@@ -31,7 +34,10 @@ from apps.drivers.rbd.client import RbdClient
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
+    FoundAddress,
     GuestMounts,
+    GuestNetwork,
+    GuestNetworkState,
     Held,
     HostObservation,
     PoolKey,
@@ -39,6 +45,7 @@ from apps.drivers.specs import (
     Screenshot,
     SeedSpec,
     VmDisks,
+    VmNics,
     VmSpec,
     VmStatus,
 )
@@ -53,6 +60,8 @@ class LibvirtHypervisor:
         self.held = HeldVms(self.connection, settings.state_dir / "held")
         self.ceph = RbdClient(settings.ceph_keys)
         add_ceph(self.ceph)
+        self.networks = GuestNetworks(self.connection)
+        self.connection.on_agent = self.networks.agent_changed
         self._meter = observation.LoadMeter()
         self._button = PowerButton()
 
@@ -60,32 +69,21 @@ class LibvirtHypervisor:
         with self.connection.use() as connection:
             domain = domains.find(connection, spec.id)
             known = domains.about(domain) if domain is not None else VmMetadata()
-            wanted = replace(self._bring_seed(spec.id, spec.seed, known), generation=spec.generation)
+            wanted = replace(
+                seeds.bring(self._settings, spec.id, spec.seed, known), generation=spec.generation
+            )
             places = {disk.volume.id: describe(disk.volume) for disk in spec.disks}
             xml = domain_xml.build(spec, self._settings, places, wanted, console.random_password())
             connection.defineXML(xml)
-
-    def _bring_seed(self, vm_id: str, wanted: SeedSpec, known: VmMetadata) -> VmMetadata:
-        """Bring the seed to what is wanted and return what is to stand of it in the definition."""
-        path, digest = self._settings.seed_path(vm_id), seed.digest(vm_id, wanted)
-        if not path.exists() or (known.seed != digest and wanted.is_secret):
-            seed.write(path, seed.image(vm_id, wanted))
-        elif known.seed != digest:
-            seed.overwrite(path, seed.image(vm_id, wanted))
-        return replace(known, seed=digest, secret=wanted.is_secret)
 
     def ensure_vm_absent(self, vm_id: str) -> None:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
             if domain is not None:
                 domains.stop(domain)
-                domain.undefineFlags(
-                    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-                    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-                    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-                    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-                )
+                domains.undefine(domain)
         self._button.forget(vm_id)
+        self.networks.forget(vm_id)
         seed.remove(self._settings.seed_path(vm_id))
         for log in self._settings.log_dir.glob(f"*{checked_id(vm_id)}*"):
             log.unlink(missing_ok=True)
@@ -103,28 +101,26 @@ class LibvirtHypervisor:
                 self._button.press(vm_id, domain)
             else:
                 domains.stop(domain)
-            return domains.status(vm_id, domain)
+            return domains.status(vm_id, domain, self.networks.look)
 
     def ensure_resumed(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
-            status = domains.status(vm_id, domain)
+            status = domains.status(vm_id, domain, self.networks.look)
             if domain is None or status.paused not in RESUMABLE or not status.resumable:
                 return status
             domains.resume(domain)
-            return domains.status(vm_id, domain)
+            return domains.status(vm_id, domain, self.networks.look)
 
     def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
             if domain is not None:
-                domains.set_about(domain, self._bring_seed(vm_id, seed, domains.about(domain)))
+                seeds.bring_domain(self._settings, vm_id, domain, seed)
 
     def ensure_disks(self, spec: VmSpec) -> VmDisks:
         with self.connection.use() as connection:
-            domain = domains.find(connection, spec.id)
-            if domain is None:
-                raise missing_vm(spec.id)
+            domain = domains.known(connection, spec.id)
             return disks.ensure(domain, spec)
 
     def disks(self, vm_id: str) -> VmDisks:
@@ -132,12 +128,24 @@ class LibvirtHypervisor:
             domain = domains.find(connection, vm_id)
             return disks.read(domain) if domain is not None else VmDisks()
 
-    def mounts(self, vm_id: str) -> GuestMounts:
+    def ensure_nics(self, spec: VmSpec) -> VmNics:
+        with self.connection.use() as connection:
+            domain = domains.known(connection, spec.id)
+            seeds.bring_domain(self._settings, spec.id, domain, spec.seed)
+            return nics.ensure(domain, spec, self._settings, nic_guard.guard)
+
+    def nics(self, vm_id: str) -> VmNics:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
-            if domain is None:
-                raise missing_vm(vm_id)
+            return nics.read(domain) if domain is not None else VmNics()
+
+    def mounts(self, vm_id: str) -> GuestMounts:
+        with self.connection.use() as connection:
+            domain = domains.known(connection, vm_id)
             return guest_agent.mounts(domain) if domain.isActive() else GuestMounts(asked=False)
+
+    def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
+        return self.networks.ensure(vm_id, network)
 
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         return self.held.hold(vm_id, seconds, pause=pause)
@@ -155,13 +163,18 @@ class LibvirtHypervisor:
             pool_keys.ensure_absent(connection, pool_id)
         self.ceph.forget_key(pool_id)
 
+    def probe_addresses(
+        self, physical_network: str, vlan: int, addresses: tuple[str, ...]
+    ) -> tuple[FoundAddress, ...]:
+        return neighbours.probe(physical_network, vlan, addresses)
+
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
-            return domains.status(vm_id, domains.find(connection, vm_id))
+            return domains.status(vm_id, domains.find(connection, vm_id), self.networks.look)
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self.connection.use() as connection:
-            return console.open_vnc(self._running(connection, vm_id), password, valid_until)
+            return console.open_vnc(domains.running(connection, vm_id), password, valid_until)
 
     def close_console(self, vm_id: str) -> None:
         with self.connection.use() as connection:
@@ -171,20 +184,13 @@ class LibvirtHypervisor:
 
     def screenshot(self, vm_id: str) -> Screenshot:
         with self.connection.use() as connection:
-            domain = self._running(connection, vm_id)
+            domain = domains.running(connection, vm_id)
             return screenshot.scaled(vm_id, screenshot.take(connection, domain))
 
     def observe(self) -> HostObservation:
         with self.connection.use() as connection:
-            return observation.observe(connection, self._settings.virtualisation, self._meter)
-
-    def _running(self, connection: Any, vm_id: str) -> Any:
-        domain = domains.find(connection, vm_id)
-        if domain is None:
-            raise missing_vm(vm_id)
-        if not domain.isActive():
-            raise vm_is_off(vm_id)
-        return domain
+            virtualisation, look = self._settings.virtualisation, self.networks.look
+            return observation.observe(connection, virtualisation, self._meter, look)
 
     def _start(self, vm_id: str, domain: Any, boot: int) -> None:
         if domains.runs(domain):

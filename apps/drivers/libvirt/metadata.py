@@ -12,13 +12,14 @@ TAG = f"{{{NAMESPACE}}}vm"
 class VmMetadata:
     """`generation` of the spec the domain was defined from, number of its last `boot`, digest of its seed.
 
-    `secret`: the seed holds what only the guest may read.
+    `secret`: the seed holds what only the guest may read. `network` is what the guest agent shall configure, as text.
     """
 
     generation: int = 0
     boot: int = 0
     seed: str = ""
     secret: bool = False
+    network: str = ""
 
 
 def element(metadata: VmMetadata) -> ET.Element:
@@ -30,6 +31,8 @@ def element(metadata: VmMetadata) -> ET.Element:
         "seed": metadata.seed,
         "secret": str(int(metadata.secret)),
     }
+    if metadata.network:
+        attributes["network"] = metadata.network
     return ET.Element(TAG, attributes)
 
 
@@ -50,6 +53,7 @@ def parse(text: str) -> VmMetadata:
             seed=node.get("seed", ""),
             # A definition of before says nothing of it, and its seed holds all it ever did.
             secret=node.get("secret", "1") != "0",
+            network=node.get("network", ""),
         )
     except (ET.ParseError, ValueError):
         return VmMetadata()

@@ -10,9 +10,9 @@ import libvirt
 
 from apps.drivers.bounds import MOST_COUNT, MOST_NUMBER, clamped, is_id
 from apps.drivers.files.layout import SUFFIX
-from apps.drivers.libvirt import disk_xml, domains, host_usage
+from apps.drivers.libvirt import disk_xml, domains, host_usage, nic_xml
 from apps.drivers.specs import DiskUsage, HostObservation, ReportedDisk, VmStatus, VmUsage
-from apps.drivers.specs.compute import MOST_DISKS
+from apps.drivers.specs.devices import MOST_DISKS, MOST_NICS
 
 KIB, MIB = 1 << 10, 1 << 20
 STATS = (
@@ -50,13 +50,13 @@ class LoadMeter:
         return round(100.0 * busy_now / total_now, 1) if total_now > 0 else 0.0
 
 
-def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObservation:
+def observe(connection: Any, virtualisation: str, meter: LoadMeter, look: domains.Look) -> HostObservation:
     """Return the host and the platform's VMs on it, defined and running."""
     running = connection.getAllDomainStats(STATS, WHICH)
     info = connection.getInfo()
     measured = {domain.UUIDString(): stats for domain, stats in running}
     vms = {
-        vm_id: replace(domains.status(vm_id, domain), disks=_reported(domain, measured.get(vm_id, {})))
+        vm_id: _with_devices(domains.status(vm_id, domain, look), domain, measured.get(vm_id, {}))
         for vm_id, domain in _ours(connection.listAllDomains())
     }
     return HostObservation(
@@ -82,12 +82,18 @@ def _ours(found: list[Any]) -> Iterator[tuple[str, Any]]:
     return ((domain.UUIDString(), domain) for domain in found if domains.is_ours(domain))
 
 
-def _reported(domain: Any, stats: dict[str, Any]) -> tuple[ReportedDisk, ...] | None:
-    """Return the disks of the VM that runs, else of its definition; None of one that has just been removed."""
+def _with_devices(vm: VmStatus, domain: Any, stats: dict[str, Any]) -> VmStatus:
+    """Return the VM with the disks and NICs that it runs with, else of its definition; one just removed has none."""
     try:
-        found = disk_xml.volumes_in(domain.XMLDesc(0))
+        xml = domain.XMLDesc(0)
     except libvirt.libvirtError:
-        return None
+        return vm
+    nics = tuple(filter(is_id, nic_xml.nics_in(xml)))[:MOST_NICS]
+    return replace(vm, disks=_disks_in(xml, stats), nics=nics)
+
+
+def _disks_in(domain_xml: str, stats: dict[str, Any]) -> tuple[ReportedDisk, ...]:
+    found = disk_xml.volumes_in(domain_xml)
     numbers = range(stats.get("block.count", 0))
     sizes = {stats.get(f"block.{n}.name"): int(stats.get(f"block.{n}.capacity", 0)) for n in numbers}
     return tuple(

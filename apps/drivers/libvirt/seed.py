@@ -1,4 +1,4 @@
-"""First-boot data as a NoCloud disk: an ISO 9660 image labelled "cidata" with three files.
+"""First-boot data as a NoCloud disk: an ISO 9660 image labelled "cidata" with three files, or four.
 
 User-data reaches the guest as it was given. What was chosen beside it stands where user-data cannot displace it:
 
@@ -6,8 +6,8 @@ User-data reaches the guest as it was given. What was chosen beside it stands wh
 - the password in a script of vendor-data: `chpasswd` of a #cloud-config would replace that of vendor-data, and its key
   `users` is unknown before cloud-init 22.3, and `list` is deprecated since then.
 
-Of the other settings in vendor-data user-data may set others. JSON is used for values, being YAML that needs no further
-quoting.
+NICs are named in network-config (`seed_network.py`). Of the other settings in vendor-data user-data may set others.
+JSON is used for values, being YAML that needs no further quoting.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from pathlib import Path
 import pycdlib
 
 from apps.drivers.files.layout import passable
+from apps.drivers.libvirt import seed_network
 from apps.drivers.specs import SeedSpec
 
 LABEL = "cidata"
@@ -29,7 +30,12 @@ PADDING_BYTES = 150 * 2048
 """As mkisofs adds: guests look for other file systems too, and some (busybox) give up on a disk that ends too soon."""
 BOUNDARY = "==scloud=="
 """Stands in no part: JSON and quoted words have no line of their own that starts with it."""
-ISO_NAMES = {"meta-data": "/META.;1", "user-data": "/USER.;1", "vendor-data": "/VENDOR.;1"}
+ISO_NAMES = {
+    "meta-data": "/META.;1",
+    "user-data": "/USER.;1",
+    "vendor-data": "/VENDOR.;1",
+    "network-config": "/NETWORK.;1",
+}
 
 
 def files(vm_id: str, seed: SeedSpec) -> dict[str, str]:
@@ -37,11 +43,14 @@ def files(vm_id: str, seed: SeedSpec) -> dict[str, str]:
     meta: dict[str, object] = {"instance-id": vm_id, "local-hostname": seed.hostname}
     if seed.ssh_keys:
         meta["public-keys"] = list(seed.ssh_keys)
-    return {
+    found = {
         "meta-data": "".join(f"{key}: {json.dumps(value)}\n" for key, value in meta.items()),
         "user-data": seed.user_data,
         "vendor-data": _vendor_data(seed),
     }
+    if seed.nics:
+        found["network-config"] = seed_network.config(seed.nics)
+    return found
 
 
 def digest(vm_id: str, seed: SeedSpec) -> str:
@@ -99,6 +108,8 @@ def _fresh(path: Path) -> Path:
 
 def _vendor_data(seed: SeedSpec) -> str:
     settings: dict[str, object] = {"hostname": seed.hostname, "disable_root": False}
+    if seed.nics:
+        settings["updates"] = seed_network.UPDATES
     if not seed.password_hash:
         return _cloud_config(settings)
     settings["ssh_pwauth"] = True

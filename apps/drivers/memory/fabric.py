@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from apps.drivers.fabric.declared import kind_of, kinds
-from apps.drivers.memory.records import PORTS, UNPROTECTED, State, Table
+from apps.drivers.memory.records import EXTERNAL_PORTS, PORTS, UNPROTECTED, State, Table
 from apps.drivers.memory.world import World
 from apps.drivers.protocols import Guard
 from apps.drivers.specs import FabricInventory, FabricSpec
@@ -40,7 +40,10 @@ class MemoryFabric:
                 generations={
                     spec: _generations(state, known.memory.table) for spec, known in kinds().items()
                 },
-                connection_limits={key: port.connection_limit for key, port in state.all(PORTS).items()},
+                connection_limits={
+                    **{key: port.connection_limit for key, port in state.all(PORTS).items()},
+                    **{key: port.connection_limit for key, port in state.all(EXTERNAL_PORTS).items()},
+                },
                 unprotected=frozenset(state.all(UNPROTECTED)),
             )
 

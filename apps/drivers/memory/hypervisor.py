@@ -1,24 +1,23 @@
 """The pretend hypervisor of one host."""
 
-import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from apps.drivers.hypervisor_errors import missing_vm, unreachable, vm_is_off
-from apps.drivers.memory import disks
+from apps.drivers.hypervisor_errors import missing_vm
+from apps.drivers.memory import disks, nics
 from apps.drivers.memory.fences import pass_or_refuse
+from apps.drivers.memory.guests import MemoryGuests, status_of
 from apps.drivers.memory.pictures import screen
-from apps.drivers.memory.records import HOSTS, POOL_KEYS, MemoryVm, State, vms_of
-from apps.drivers.memory.world import World
-from apps.drivers.orders import Fence
+from apps.drivers.memory.records import ANSWERING, POOL_KEYS
+from apps.drivers.probed import checked_addresses
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
+    FoundAddress,
     GuestMounts,
+    GuestNetwork,
+    GuestNetworkState,
     Held,
     HostObservation,
     PauseReason,
@@ -27,6 +26,7 @@ from apps.drivers.specs import (
     Screenshot,
     SeedSpec,
     VmDisks,
+    VmNics,
     VmSpec,
     VmStatus,
 )
@@ -34,37 +34,8 @@ from apps.drivers.specs import (
 FIRST_VNC_PORT = 5900
 
 
-@dataclass(frozen=True, slots=True)
-class HostCapacity:
-    """What a pretend host says it has."""
-
-    vcpus: int = 64
-    memory_mib: int = 256 * 1024
-    architecture: str = "x86_64"
-    cpu_model: str = "Pretend CPU"
-
-
-class MemoryHypervisor:
-    """`Hypervisor` over a `World`, for the host called `host`.
-
-    A guest that is asked to shut down is off `shutdown_seconds` later.
-    """
-
-    def __init__(
-        self,
-        world: World,
-        host: str,
-        capacity: HostCapacity | None = None,
-        *,
-        fence: Fence | None = None,
-        shutdown_seconds: float = 0.0,
-    ) -> None:
-        self._world = world
-        self._fence = fence
-        self._host = host
-        self._capacity = capacity or HostCapacity()
-        self._shutdown_seconds = shutdown_seconds
-        self._vms = vms_of(host)
+class MemoryHypervisor(MemoryGuests):
+    """`Hypervisor` over a `World`."""
 
     def ensure_vm(self, spec: VmSpec) -> None:
         with self._call("ensure_vm") as state:
@@ -88,8 +59,8 @@ class MemoryHypervisor:
                     raise missing_vm(vm_id)
                 return VmStatus(id=vm_id, exists=False)
             if vm.power is power:
-                return _status(vm)
-            return _status(self._switch(state, vm, power, boot, graceful))
+                return status_of(vm)
+            return status_of(self._switch(state, vm, power, boot, graceful))
 
     def ensure_resumed(self, vm_id: str) -> VmStatus:
         with self._call("ensure_resumed") as state:
@@ -100,7 +71,7 @@ class MemoryHypervisor:
             if vm.paused in RESUMABLE and vm.cause_gone:
                 vm = replace(vm, paused=PauseReason.NONE)
                 state.put(self._vms, vm_id, vm)
-            return _status(vm)
+            return status_of(vm)
 
     def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
         with self._call("ensure_seed") as state:
@@ -124,6 +95,26 @@ class MemoryHypervisor:
     def mounts(self, vm_id: str) -> GuestMounts:
         with self._call("mounts") as state:
             return disks.mounts_of(self._known(state, vm_id))
+
+    def ensure_nics(self, spec: VmSpec) -> VmNics:
+        with self._call("ensure_nics") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            vm = nics.bring_up(self._known(state, spec.id), spec.nics)
+            state.put(self._vms, spec.id, vm)
+        nics.refuse_taken_slots(vm)
+        return nics.nics_of(vm)
+
+    def nics(self, vm_id: str) -> VmNics:
+        with self._call("nics") as state:
+            vm = self._get(state, vm_id)
+            return nics.nics_of(vm) if vm else VmNics()
+
+    def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
+        with self._call("ensure_guest_network") as state:
+            pass_or_refuse(state, vm_id, self._fence)
+            vm, found = nics.configured(self._known(state, vm_id), network)
+            state.put(self._vms, vm_id, vm)
+            return found
 
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         with self._call("ensure_held") as state:
@@ -152,10 +143,18 @@ class MemoryHypervisor:
             pass_or_refuse(state, pool_id, self._fence)
             state.delete(POOL_KEYS, f"{self._host}/{pool_id}")
 
+    def probe_addresses(
+        self, physical_network: str, vlan: int, addresses: tuple[str, ...]
+    ) -> tuple[FoundAddress, ...]:
+        with self._call("probe_addresses") as state:
+            wanted = map(str, checked_addresses(addresses))
+            found = {ip: state.get(ANSWERING, f"{physical_network}/{vlan}/{ip}") for ip in wanted}
+        return tuple(FoundAddress(ip, mac) for ip, mac in found.items() if mac)
+
     def status(self, vm_id: str) -> VmStatus:
         with self._call("status") as state:
             vm = self._get(state, vm_id)
-            return _status(vm) if vm else VmStatus(id=vm_id, exists=False)
+            return status_of(vm) if vm else VmStatus(id=vm_id, exists=False)
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self._call("open_console") as state:
@@ -186,92 +185,5 @@ class MemoryHypervisor:
             hypervisor_version="1",
             load_percent=min(100.0, 100.0 * sum(vm.spec.vcpu for vm in running) / self._capacity.vcpus),
             memory_used_mib=sum(vm.spec.memory_mib for vm in running),
-            vms=tuple(replace(_status(vm), disks=disks.reported(vm)) for vm in vms),
+            vms=tuple(replace(status_of(vm), disks=disks.reported(vm), nics=nics.reported(vm)) for vm in vms),
         )
-
-    def running(self) -> list[MemoryVm]:
-        """Return the VMs that are on."""
-        with self._call("observe") as state:
-            vms = [vm for vm_id in state.all(self._vms) if (vm := self._get(state, vm_id))]
-        return [vm for vm in vms if vm.power is Power.ON]
-
-    def stop_guest(self, vm_id: str) -> None:
-        """Let the guest power itself off, as a user inside it would."""
-        with self._world.records() as state:
-            if (vm := self._get(state, vm_id)) is not None:
-                self._switch(state, vm, Power.OFF, 0, False)
-
-    def pause_guest(self, vm_id: str, reason: PauseReason, *, cause_gone: bool = False) -> None:
-        """Pause a running VM as its host does, or say that the cause is gone."""
-        with self._world.records() as state:
-            vm = self._running(state, vm_id)
-            state.put(self._vms, vm_id, replace(vm, paused=reason, cause_gone=cause_gone))
-
-    def set_guest(self, vm_id: str, **said: Any) -> None:
-        """Let a guest be otherwise: `guest_agent`, `releases`, `mounted` (volume → mount points)."""
-        with self._world.records() as state:
-            vm = state.get(self._vms, vm_id)
-            assert vm is not None
-            state.put(self._vms, vm_id, replace(vm, **said))
-
-    def _me(self, vm: MemoryVm) -> str:
-        return f"{self._host}/{vm.spec.id}"
-
-    @contextmanager
-    def _call(self, verb: str) -> Iterator[State]:
-        with self._world.call(f"hypervisor.{verb}") as state:
-            host = state.get(HOSTS, self._host)
-            if host is not None and not host.up:
-                raise unreachable(self._host)
-            yield state
-
-    def _get(self, state: State, vm_id: str) -> MemoryVm | None:
-        """Return the VM as of now: a guest whose shutdown has had its time is off."""
-        vm = state.get(self._vms, vm_id)
-        if vm is not None and vm.off_at and vm.off_at <= time.time():
-            return self._switch(state, vm, Power.OFF, 0, False)
-        return vm
-
-    def _defined(self, spec: VmSpec) -> MemoryVm:
-        return MemoryVm(spec, guest_agent=self._world.guests_have_agents)
-
-    def _known(self, state: State, vm_id: str) -> MemoryVm:
-        vm = self._get(state, vm_id)
-        if vm is None:
-            raise missing_vm(vm_id)
-        return vm
-
-    def _running(self, state: State, vm_id: str) -> MemoryVm:
-        vm = self._known(state, vm_id)
-        if vm.power is Power.OFF:
-            raise vm_is_off(vm_id)
-        return vm
-
-    def _switch(self, state: State, vm: MemoryVm, power: Power, boot: int, graceful: bool) -> MemoryVm:
-        if power is Power.ON:
-            vm = disks.open_all(state, self._me(vm), vm)
-            vm = replace(vm, power=power, boot=boot, started_at=time.time())
-        elif graceful and vm.paused:
-            return vm  # a guest that does not run cannot react
-        elif graceful and self._shutdown_seconds:
-            vm = replace(vm, off_at=vm.off_at or time.time() + self._shutdown_seconds)
-        else:
-            vm = disks.close_all(state, self._me(vm), vm)
-            vm = replace(
-                vm, power=power, off_at=0.0, console_until=0.0, paused=PauseReason.NONE, held_until=0.0
-            )
-        state.put(self._vms, vm.spec.id, vm)
-        return vm
-
-
-def _status(vm: MemoryVm) -> VmStatus:
-    return VmStatus(
-        id=vm.spec.id,
-        exists=True,
-        power=vm.power,
-        boot=vm.boot,
-        generation=vm.spec.generation,
-        paused=PauseReason.OTHER if vm.held.paused and vm.held_until > time.time() else vm.paused,
-        resumable=vm.paused in RESUMABLE and vm.cause_gone,
-        guest_agent=vm.spec.seed.is_secret and vm.power is Power.ON and vm.guest_agent,
-    )

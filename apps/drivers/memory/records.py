@@ -6,15 +6,22 @@ from typing import Generic, Protocol, TypeVar
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
     DiskAttachment,
+    EdgeSpec,
+    ExternalPortSpec,
+    GuestNetwork,
+    GuestNetworkReason,
     Held,
     ImageInfo,
     ImageSpec,
+    NicAttachment,
     PauseReason,
     PoolKey,
     PortSpec,
     Power,
+    ProviderNetworkSpec,
     SecurityGroupSpec,
     SubnetSpec,
+    TranslatedAddressSpec,
     Unfinished,
     VmSpec,
     VolumeSpec,
@@ -49,7 +56,8 @@ class MemoryVm:
 
     `live` are the disks that the running VM has, `open_disks` their volumes; `spec` may have changed since. A guest
     that `releases` nothing keeps what it is asked to let go; `mounted` is what it has mounted, by volume. `paused` by
-    its host until `cause_gone`, and resumed. `held` until a time.
+    its host until `cause_gone`, and resumed. `held` until a time. `live_nics` are the NICs that the running VM has,
+    `network` is what its guest agent shall configure, which it does unless it is `network_refused`.
     """
 
     spec: VmSpec
@@ -67,6 +75,9 @@ class MemoryVm:
     mounted: dict[str, tuple[str, ...]] = field(default_factory=dict)
     held: Held = NOT_HELD
     held_until: float = 0.0
+    live_nics: tuple[NicAttachment, ...] = ()
+    network: GuestNetwork | None = None
+    network_refused: GuestNetworkReason = GuestNetworkReason.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +104,20 @@ PORTS = Table("ports", PortSpec)
 ADDRESSES = Table("addresses", str)
 """`subnet/ip` and `subnet/mac` → port."""
 GROUPS = Table("groups", SecurityGroupSpec)
+EDGES = Table("edges", EdgeSpec)
+PROVIDER_NETWORKS = Table("provider_networks", ProviderNetworkSpec)
+VLANS = Table("vlans", str)
+"""`physical network/vlan` → provider network."""
+EXTERNAL_PORTS = Table("external_ports", ExternalPortSpec)
+TRANSLATED = Table("translated_addresses", TranslatedAddressSpec)
+EXTERNAL_ADDRESSES = Table("external_addresses", str)
+"""`edge/ip` and `edge/mac` → external port or translated address."""
+UPLINKS = Table("uplinks", str)
+"""`edge/number` → VPC."""
 UNPROTECTED = Table("unprotected", str)
-"""VPC, subnet or port → how, where a test has taken a limit or an always-on rule away; ensuring it gives it back."""
+"""Identifier → how, where a test has taken a limit or an always-on rule away; ensuring it gives it back."""
+ANSWERING = Table("answering", str)
+"""`physical network/vlan/ip` → the MAC from which a machine of nobody answers there."""
 FENCES = Table("fences", Fence)
 """VM, volume or image → the newest operation that changed it."""
 

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from apps.drivers.memory.hypervisor import HostCapacity, MemoryHypervisor
+from apps.drivers.memory.guests import HostCapacity
+from apps.drivers.memory.hypervisor import MemoryHypervisor
 from apps.drivers.memory.records import HOSTS, MemoryHost
 from apps.drivers.memory.usage import host_usage, vm_usage
 from apps.drivers.memory.world import World

@@ -13,7 +13,7 @@ from apps.drivers.ovn import ports
 from apps.drivers.ovn.northbound import Northbound
 from apps.drivers.ovn.rows import find
 from apps.drivers.protocols import Guard
-from apps.drivers.specs import FabricInventory, FabricSpec, PortSpec
+from apps.drivers.specs import ExternalPortSpec, FabricInventory, FabricSpec, PortSpec
 
 AT_ONCE = 100
 """So many objects are looked at before a change may come between: some 30 ms."""
@@ -76,7 +76,8 @@ def _inventory(replica: Any) -> FabricInventory:
         generations={spec: _generations(replica, kind) for spec, kind in kinds().items()},
         connection_limits={
             row.external_ids["scloud:id"]: ports.connection_limit(row)
-            for row in _ours(replica, kind_of(PortSpec))
+            for kind in (PortSpec, ExternalPortSpec)
+            for row in _ours(replica, kind_of(kind))
         },
     )
 

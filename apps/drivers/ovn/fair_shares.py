@@ -47,12 +47,13 @@ NEVER = 3000
 DEFAULT_ACCEPT, DEFAULT_DENY = 2, 1
 """Security groups use priorities from 1000 to 2000, so these are below: they are for what no group speaks of."""
 FORGED = (
-    "ip6",  # no NIC has an IPv6 address: router advertisements, redirects and DHCPv6 among the rest
     "udp.src == 67",  # what a DHCP server sends
     "udp.src == 547",
     "icmp4.type == {5, 9, 10}",  # redirects, and routers that offer themselves
+    "icmp6.type == 137",
     "ip.proto == 2",  # IGMP, from guests to multicast routers that do not exist
 )
+"""Where NICs have no IPv6 address, all of IPv6 is. Router advertisements pass every ACL: hosts drop them."""
 
 
 def ensure_controller_limits(replica: Any, transaction: Any, vpc_id: str) -> uuid.UUID:
@@ -89,41 +90,53 @@ def controller_limits_hold(replica: Any, vpc_id: str) -> bool:
 
 
 def ensure_always_on(
-    replica: Any, transaction: Any, subnet_id: str, cidr: str, switch: Any, new: bool
+    ends: tuple[Any, Any], subnet_id: str, blocks: tuple[str, str], switch: Any, new: bool
 ) -> None:
-    """Make what holds for every NIC of the subnet, with a group or without; `new`: the switch is."""
-    for table, column, rows in _always_on(subnet_id, cidr):
+    """Make what holds for every NIC of the subnet, with a group or without; `new`: the switch is.
+
+    `blocks` are the subnet's in IPv4 and in IPv6, "" for none.
+    """
+    for table, column, rows in _always_on(subnet_id, blocks):
         present = set() if new else {row.uuid for row in getattr(switch, column)}
         for id, columns in rows.items():
-            row, _ = ensure_row(replica, transaction, table, id, columns)
+            row, _ = ensure_row(*ends, table, id, columns)
             if id not in present:
                 switch.addvalue(column, row)
+    multicast = find(ends[0], "QoS", derived(subnet_id, "flooding-ip6"))
+    if multicast is not None and not blocks[1]:
+        switch.delvalue("qos_rules", multicast)
 
 
-def always_on_holds(replica: Any, subnet_id: str, cidr: str, switch: Any) -> bool:
+def always_on_holds(replica: Any, subnet_id: str, blocks: tuple[str, str], switch: Any) -> bool:
     """Whether the switch has all of it as it should be."""
     return all(
         id in {row.uuid for row in getattr(switch, column)} and not differs(find(replica, table, id), columns)
-        for table, column, rows in _always_on(subnet_id, cidr)
+        for table, column, rows in _always_on(subnet_id, blocks)
         for id, columns in rows.items()
     )
 
 
-def _always_on(subnet_id: str, cidr: str) -> tuple[tuple[str, str, dict[uuid.UUID, Columns]], ...]:
+def _always_on(
+    subnet_id: str, blocks: tuple[str, str]
+) -> tuple[tuple[str, str, dict[uuid.UUID, Columns]], ...]:
+    families = ("arp", "ip4", "ip6") if blocks[1] else ("arp", "ip4")
     return (
-        ("ACL", "acls", always_on_rules(subnet_id, cidr)),
-        ("QoS", "qos_rules", _flooding(subnet_id)),
+        ("ACL", "acls", always_on_rules(subnet_id, blocks)),
+        ("QoS", "qos_rules", _flooding(subnet_id, families)),
     )
 
 
-def always_on_rules(subnet_id: str, cidr: str) -> dict[uuid.UUID, Columns]:
-    """Return the rules by identifier: nothing forged, and of what is no IPv4 only ARP for the subnet's addresses.
+def always_on_rules(subnet_id: str, blocks: tuple[str, str]) -> dict[uuid.UUID, Columns]:
+    """Return the rules by identifier: nothing forged, and of what is no IP only ARP for the subnet's addresses.
 
     They stand at the sender. OVN answers DHCP and ARP for the gateway behind them.
     """
+    cidr, cidr6 = blocks
+    forged = FORGED if cidr6 else ("ip6", *FORGED)
+    known = "ip4 || ip6" if cidr6 else "ip4"
     rules = {
-        "never-forged": _rule(NEVER, " || ".join(FORGED), "drop"),
-        "known-passes": _rule(DEFAULT_ACCEPT, f"ip4 || arp.tpa == {cidr}", "allow"),
+        "never-forged": _rule(NEVER, " || ".join(forged), "drop"),
+        "known-passes": _rule(DEFAULT_ACCEPT, f"{known} || arp.tpa == {cidr}", "allow"),
         "unknown-stops": _rule(DEFAULT_DENY, "1", "drop"),
     }
     return {
@@ -141,8 +154,8 @@ def _rule(priority: int, match: str, action: str) -> Columns:
     return {"direction": "from-lport", "priority": priority, "match": match, "action": action}
 
 
-def _flooding(subnet_id: str) -> dict[uuid.UUID, Columns]:
-    """Return the limits by identifier: ARP and the rest apart, so that neither takes the other's."""
+def _flooding(subnet_id: str, families: tuple[str, ...]) -> dict[uuid.UUID, Columns]:
+    """Return the limits by identifier: ARP and the rest apart, so that none takes another's."""
     # Always true, and only this switch's: OVN makes one flow, with one meter, of rows that read the same in several.
     own = f'!is_chassis_resident("up-{subnet_id}")'
     return {
@@ -153,7 +166,7 @@ def _flooding(subnet_id: str) -> dict[uuid.UUID, Columns]:
             "bandwidth": {"rate": FLOODED_KBPS, "burst": FLOODED_BURST_KBITS},
             "external_ids": labels("flooding", subnet_id, 0),
         }
-        for kind in ("arp", "ip4")
+        for kind in families
     }
 
 

@@ -42,6 +42,29 @@ def ensure_row(
     return row, False
 
 
+def ensure_child(
+    ends: tuple[Any, Any], table: str, id: uuid.UUID, columns: Columns, place: tuple[Any, str]
+) -> Any:
+    """Make a row that is in a column of another, and put it there. `ends`: replica and transaction.
+
+    Of tables whose rows OVSDB removes once nothing refers to them: a row that exists is in its place.
+    """
+    row, new = ensure_row(*ends, table, id, columns)
+    if new:
+        parent, column = place
+        parent.addvalue(column, row)
+    return row
+
+
+def drop_children(place: tuple[Any, str], kind: str, id: str, keep: set[uuid.UUID]) -> None:
+    """Take rows of this label out of a column of another; OVSDB removes what nothing refers to."""
+    parent, column = place
+    for row in list(getattr(parent, column)):
+        about = row.external_ids
+        if about.get("scloud:kind") == kind and about.get("scloud:id") == id and row.uuid not in keep:
+            parent.delvalue(column, row)
+
+
 def differs(row: Any | None, columns: Columns) -> bool:
     """Whether the row is missing, or a column is not as given (maps may hold others' keys)."""
     return row is None or any(_unlike(getattr(row, column), value) for column, value in columns.items())

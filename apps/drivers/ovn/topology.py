@@ -7,12 +7,10 @@ from typing import Any
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.fabric_errors import missing_vpc, subnet_in_use, vni_in_use, vpc_in_use
-from apps.drivers.ovn import fair_shares
+from apps.drivers.ovn import dhcp, fair_shares
 from apps.drivers.ovn.rows import derived, differs, drop_keys, ensure_row, find, labels
 from apps.drivers.specs import SubnetSpec, VpcSpec
 
-LEASE_SECONDS = 3600
-DHCP_PRIORITY = 1900
 LAST_TUNNEL_KEY = (1 << 24) - (1 << 16)
 """OVN gives datapaths keys from 1 to this number (its lib/ovn-util.h, OVN_MAX_DP_KEY_LOCAL)."""
 ROUTER_OPTIONS = {
@@ -78,13 +76,15 @@ def ensure_subnet(replica: Any, transaction: Any, spec: SubnetSpec) -> None:
             "name": f"subnet-{spec.id}",
             "other_config": SWITCH_OPTIONS,
             "copp": [fair_shares.ensure_controller_limits(replica, transaction, spec.vpc_id)],
-            "external_ids": labels("subnet", spec.id, spec.generation, vpc=spec.vpc_id, cidr=spec.cidr),
+            "external_ids": labels(
+                "subnet", spec.id, spec.generation, vpc=spec.vpc_id, cidr=spec.cidr, cidr6=spec.cidr6
+            ),
         },
     )
+    ends = (replica, transaction)
     _ensure_gateway(replica, transaction, spec, network, router, switch)
-    _ensure_dhcp(replica, transaction, spec, network)
-    _ensure_dhcp_passes(replica, transaction, spec, switch)
-    fair_shares.ensure_always_on(replica, transaction, spec.id, spec.cidr, switch, new)
+    dhcp.ensure_dhcp(ends, spec, switch, router)
+    fair_shares.ensure_always_on(ends, spec.id, (spec.cidr, spec.cidr6), switch, new)
 
 
 def remove_subnet(replica: Any, id: str) -> None:
@@ -98,19 +98,19 @@ def remove_subnet(replica: Any, id: str) -> None:
     gateway = find(replica, "Logical_Router_Port", derived(id, "gateway"))
     if router is not None and gateway is not None:
         router.delvalue("ports", gateway)
-    dhcp = find(replica, "DHCP_Options", derived(id, "dhcp"))
-    if dhcp is not None:
-        dhcp.delete()
+    dhcp.remove_dhcp(replica, id, router)
     switch.delete()
 
 
 def subnet_holds(replica: Any, switch: Any) -> bool:
     """Whether a subnet's switch has what every one has."""
     about = switch.external_ids
-    id, vpc_id, cidr = about["scloud:id"], about["scloud:vpc"], about.get("scloud:cidr", "")
+    id, vpc_id = about["scloud:id"], about["scloud:vpc"]
+    blocks = (about.get("scloud:cidr", ""), about.get("scloud:cidr6", ""))
     return (
         fair_shares.is_under_controller_limits(vpc_id, switch)
-        and fair_shares.always_on_holds(replica, id, cidr, switch)
+        and fair_shares.always_on_holds(replica, id, blocks, switch)
+        and dhcp.dhcp_holds(replica, id, with_ipv6=bool(blocks[1]))
         and not differs(switch, {"other_config": SWITCH_OPTIONS})
     )
 
@@ -131,6 +131,32 @@ def _network(spec: SubnetSpec) -> ipaddress.IPv4Network:
     return network
 
 
+def _network6(spec: SubnetSpec) -> list[str]:
+    """Return the gateway's IPv6 address with its prefix; none for a subnet without."""
+    if not spec.cidr6:
+        return []
+    try:
+        network = ipaddress.IPv6Network(spec.cidr6)
+        inside = ipaddress.IPv6Address(spec.gateway6) in network
+    except ValueError:
+        inside = False
+    if not inside:
+        raise DriverError(
+            _("%(cidr)s with gateway %(gateway)s is not a valid IPv6 subnet."),
+            values={"cidr": spec.cidr6, "gateway": spec.gateway6},
+            code="fabric.invalid",
+            permanent=True,
+        )
+    return [f"{spec.gateway6}/{network.prefixlen}"]
+
+
+def _advertisements(spec: SubnetSpec) -> dict[str, str]:
+    """Return how the gateway advertises itself: addresses are by DHCPv6, the default route is its own."""
+    if not spec.cidr6:
+        return {}
+    return {"address_mode": "dhcpv6_stateful", "send_periodic": "true", "mtu": str(spec.mtu)}
+
+
 def _ensure_gateway(
     replica: Any, transaction: Any, spec: SubnetSpec, network: ipaddress.IPv4Network, router: Any, switch: Any
 ) -> None:
@@ -143,12 +169,15 @@ def _ensure_gateway(
         {
             "name": name,
             "mac": spec.gateway_mac,
-            "networks": [f"{spec.gateway}/{network.prefixlen}"],
+            "networks": [f"{spec.gateway}/{network.prefixlen}", *_network6(spec)],
+            "ipv6_ra_configs": _advertisements(spec),
             "external_ids": labels("gateway", spec.id, spec.generation),
         },
     )
     if new:
         router.addvalue("ports", gateway)
+    else:
+        drop_keys(gateway, "ipv6_ra_configs", set(_advertisements(spec)))
     uplink, new = ensure_row(
         replica,
         transaction,
@@ -164,44 +193,3 @@ def _ensure_gateway(
     )
     if new:
         switch.addvalue("ports", uplink)
-
-
-def _ensure_dhcp(replica: Any, transaction: Any, spec: SubnetSpec, network: ipaddress.IPv4Network) -> None:
-    options = {
-        "server_id": spec.gateway,
-        "server_mac": spec.gateway_mac,
-        "router": spec.gateway,
-        "lease_time": str(LEASE_SECONDS),
-        "mtu": str(spec.mtu),
-    }
-    if servers := [server for server in spec.dns if ":" not in server]:
-        options["dns_server"] = "{" + ", ".join(servers) + "}"
-    row, new = ensure_row(
-        replica,
-        transaction,
-        "DHCP_Options",
-        derived(spec.id, "dhcp"),
-        {"cidr": str(network), "options": options, "external_ids": labels("dhcp", spec.id, spec.generation)},
-    )
-    if not new:
-        drop_keys(row, "options", set(options))
-
-
-def _ensure_dhcp_passes(replica: Any, transaction: Any, spec: SubnetSpec, switch: Any) -> None:
-    """Let DHCP requests to this subnet's own server through, whatever the groups of a port deny."""
-    match = f"ip4.dst == {{255.255.255.255, {spec.gateway}}} && udp.src == 68 && udp.dst == 67"
-    rule, new = ensure_row(
-        replica,
-        transaction,
-        "ACL",
-        derived(spec.id, "dhcp-passes"),
-        {
-            "direction": "from-lport",
-            "priority": DHCP_PRIORITY,
-            "match": match,
-            "action": "allow",
-            "external_ids": labels("dhcp-passes", spec.id, spec.generation),
-        },
-    )
-    if new:
-        switch.addvalue("acls", rule)

@@ -1,15 +1,14 @@
-"""Virtual machines, and what hosts say of them and of themselves."""
+"""Virtual machines and their screens."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta
 
-from apps.drivers.bounds import MOST_VMS, Counter, Id, Line, Measure, Number, Port, Version, Word
-from apps.drivers.specs.storage import VolumeSpec
+from apps.drivers.bounds import Id, Line, Port
+from apps.drivers.specs.devices import INTERNAL_SLOT, DiskAttachment, NicAttachment
 
-MOST_DISKS, MOST_MOUNTS = 32, 64
 MOST_SCREEN_WIDTH, MOST_SCREEN_HEIGHT = 400, 300
 """Pixels of a screenshot; a larger screen is scaled down to fit."""
 
@@ -47,52 +46,6 @@ RESUMABLE = frozenset({PauseReason.NO_SPACE, PauseReason.IO_ERROR})
 
 
 @dataclass(frozen=True, slots=True)
-class DiskAttachment:
-    """One disk of a VM, in boot order. Limits of 0 mean unlimited.
-
-    `slot` gives the device its place: 0 is the system disk (vda), 1 is vdb, … A disk keeps it while it is attached.
-    A burst may last `burst_seconds` and reaches so many times the limit; 1 is no burst.
-    """
-
-    volume: VolumeSpec
-    iops: int = 0
-    bytes_per_second: int = 0
-    slot: int = 0
-    burst: int = 1
-    burst_seconds: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class AttachedDisk:
-    """A disk that a running VM has, and how large the guest sees it in bytes."""
-
-    id: Id
-    size_bytes: Counter = 0
-
-
-@dataclass(frozen=True, slots=True)
-class VmDisks:
-    """The disks of a VM: in the domain that runs (none when it is off) and in its stored definition."""
-
-    running: Annotated[tuple[AttachedDisk, ...], Meta(max_length=MOST_DISKS)] = ()
-    stored: Annotated[tuple[Id, ...], Meta(max_length=MOST_DISKS)] = ()
-
-    def holds(self, volume_id: str) -> bool:
-        """Whether the VM still has the volume, now or at its next start."""
-        return volume_id in self.stored or any(disk.id == volume_id for disk in self.running)
-
-
-@dataclass(frozen=True, slots=True)
-class GuestMounts:
-    """Where a guest has a disk mounted, by volume id. `asked` is False when there was no guest agent to ask."""
-
-    asked: bool
-    mounts: Annotated[
-        dict[Id, Annotated[tuple[Line, ...], Meta(max_length=MOST_MOUNTS)]], Meta(max_length=MOST_DISKS)
-    ] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Held:
     """How a VM was brought to rest: `frozen`, its file systems by the guest agent; `paused`, its processors."""
 
@@ -101,12 +54,18 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class NicAttachment:
-    """One NIC of a VM; `port_id` is the fabric port it plugs into. mtu in bytes."""
+class SeedNic:
+    """A NIC that a guest with cloud-init configures by DHCP. One that gets no answer holds up the boot of some images:
+    an external NIC without an address has none here.
 
-    port_id: str
+    `slot` as in `NicAttachment`: it names the device (eth0, eth1, …), and of two default routes the lower one's wins,
+    unless the other is the VM's egress.
+    """
+
     mac: str
-    mtu: int = 1442
+    slot: int = INTERNAL_SLOT
+    dhcp6: bool = False
+    is_egress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +73,14 @@ class SeedSpec:
     """First-boot data, handed to the guest as a NoCloud image.
 
     `password_hash` is a crypt(3) string ($6$…), never the password. `user_data` is passed on untouched. After the first
-    boot only the host name is left; the instance id stays the VM's, so that the guest does not take it for a new one.
+    boot only host name and NICs are left; the instance id stays the VM's, so that it is no new one for the guest.
     """
 
     hostname: str
     password_hash: str = ""
     ssh_keys: tuple[str, ...] = ()
     user_data: str = ""
+    nics: tuple[SeedNic, ...] = ()
 
     @property
     def is_secret(self) -> bool:
@@ -150,39 +110,6 @@ class VmSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportedDisk:
-    """A disk of a VM as its host reports it: of the VM that runs, else of its definition. Limits of 0 mean unlimited.
-
-    `size_bytes` is what the guest sees, 0 where it is not known: the VM is off, or its process is busy.
-    """
-
-    id: Id
-    size_bytes: Counter = 0
-    iops: Counter = 0
-    bytes_per_second: Counter = 0
-
-
-@dataclass(frozen=True, slots=True)
-class VmStatus:
-    """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none.
-
-    `paused` says why a VM that is on does not run. `resumable`: the cause is gone, as far as the host can tell.
-    `guest_agent`: the guest agent has connected; looked at only while the seed holds secrets.
-    `disks` are named in reports only; None: not looked at.
-    """
-
-    id: Id
-    exists: bool
-    power: Power = Power.OFF
-    boot: Number = 0
-    generation: Number = 0
-    paused: PauseReason = PauseReason.NONE
-    resumable: bool = False
-    guest_agent: bool = False
-    disks: Annotated[tuple[ReportedDisk, ...], Meta(max_length=MOST_DISKS)] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ConsoleAddress:
     """Where a VM's VNC server listens on the management network."""
 
@@ -198,80 +125,3 @@ class Screenshot:
     width: Annotated[int, Meta(ge=1, le=MOST_SCREEN_WIDTH)]
     height: Annotated[int, Meta(ge=1, le=MOST_SCREEN_HEIGHT)]
     pixels: Annotated[bytes, Meta(max_length=3 * MOST_SCREEN_WIDTH * MOST_SCREEN_HEIGHT)]
-
-
-@dataclass(frozen=True, slots=True)
-class DiskUsage:
-    """Counters of one disk of a running VM since it was attached. Times in nanoseconds, summed over operations."""
-
-    id: Id
-    read_bytes: Counter = 0
-    write_bytes: Counter = 0
-    read_ops: Counter = 0
-    write_ops: Counter = 0
-    read_ns: Counter = 0
-    write_ns: Counter = 0
-
-
-@dataclass(frozen=True, slots=True)
-class VmUsage:
-    """Counters of one running VM since it was started, by power-on `boot`, and its memory; seen from the guest.
-
-    `memory_bytes` is what the guest uses by its balloon driver's account, else what QEMU holds of the host.
-    """
-
-    id: Id
-    boot: Number = 0
-    cpu_ns: Counter = 0
-    vcpus: Number = 0
-    memory_bytes: Counter = 0
-    memory_total_bytes: Counter = 0
-    disk_read_bytes: Counter = 0
-    disk_write_bytes: Counter = 0
-    disk_read_ops: Counter = 0
-    disk_write_ops: Counter = 0
-    net_rx_bytes: Counter = 0
-    net_tx_bytes: Counter = 0
-    disks: Annotated[tuple[DiskUsage, ...], Meta(max_length=MOST_DISKS)] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class HostUsage:
-    """Counters of a host since it was booted, and what it uses now. CPU in milliseconds, summed over its threads.
-
-    `disk_used_bytes` and `disk_total_bytes` are of the file system that holds the agent's state.
-    """
-
-    cpu_busy_ms: Counter = 0
-    cpu_total_ms: Counter = 0
-    load: Measure = 0.0
-    memory_bytes: Counter = 0
-    memory_total_bytes: Counter = 0
-    disk_read_bytes: Counter = 0
-    disk_write_bytes: Counter = 0
-    disk_read_ops: Counter = 0
-    disk_write_ops: Counter = 0
-    net_rx_bytes: Counter = 0
-    net_tx_bytes: Counter = 0
-    disk_used_bytes: Counter = 0
-    disk_total_bytes: Counter = 0
-
-
-@dataclass(frozen=True, slots=True)
-class HostObservation:
-    """What a host reports of itself: capacity, platform, load and every VM it knows.
-
-    `host_usage` and `usage` (of running VMs) travel apart from the rest, less often: see `apps.drivers.usage`.
-    """
-
-    architecture: Word
-    cpu_model: Line
-    vcpus: Number
-    memory_mib: Number
-    virtualisation: Word
-    hypervisor_version: Version
-    load_percent: Measure = 0.0
-    memory_used_mib: Number = 0
-    vms: Annotated[tuple[VmStatus, ...], Meta(max_length=MOST_VMS)] = ()
-    usage: Annotated[tuple[VmUsage, ...], Meta(max_length=MOST_VMS)] = ()
-    host_usage: HostUsage | None = None

@@ -6,6 +6,8 @@ from typing import Protocol
 
 CONNECTION_LIMIT = 65_536
 """Of a NIC, where nobody chose another."""
+VPC_MTU = 1442
+"""Of everything in a VPC: between hosts its packets pass a tunnel."""
 
 
 class Direction(StrEnum):
@@ -59,7 +61,10 @@ class VpcSpec:
 
 @dataclass(frozen=True, slots=True)
 class SubnetSpec:
-    """A subnet with DHCP; `gateway` is its first address. Its VPC must exist."""
+    """A subnet with DHCP; `gateway` is its first address. Its VPC must exist.
+
+    With `cidr6` and `gateway6` it has IPv6 as well: its ports get an address by DHCPv6 and a route by advertisements.
+    """
 
     id: str
     vpc_id: str
@@ -67,8 +72,10 @@ class SubnetSpec:
     gateway: str
     gateway_mac: str
     dns: tuple[str, ...] = ()
-    mtu: int = 1442
+    mtu: int = VPC_MTU
     generation: int = 1
+    cidr6: str = ""
+    gateway6: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,9 @@ class PortSpec:
     """A NIC's place in a subnet. Traffic with another source MAC or address is dropped.
 
     `security_group_ids` empty means unfiltered; a group without rules denies everything. `connection_limit`: how many
-    connections the NIC may have tracked at once on its host, 0 for what its subnet has for all. Its subnet and groups
-    must exist.
+    connections the NIC may have tracked at once on its host, 0 for what its subnet has for all. `default_route`: DHCP
+    hands out the default route; without it only that of the VPC. mbit limits what it receives and sends; 0 means
+    unlimited. Its subnet and groups must exist, with `ip6` its subnet's IPv6, too.
     """
 
     id: str
@@ -87,6 +95,10 @@ class PortSpec:
     security_group_ids: tuple[str, ...] = ()
     generation: int = 1
     connection_limit: int = CONNECTION_LIMIT
+    ip6: str = ""
+    default_route: bool = True
+    mbit_in: int = 0
+    mbit_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,7 @@ class RuleSpec:
 class SecurityGroupSpec:
     """A stateful group: what no rule accepts is denied; of two matching rules the higher priority wins.
 
-    It holds exactly these rules; they act at once on new connections.
+    It holds exactly these rules; they act at once, on open connections too.
     """
 
     id: str

@@ -23,33 +23,43 @@ class OwnerOut(ReferenceOut):
 class NicOut(Out):
     id = serializers.UUIDField()
     role = serializers.ChoiceField(choices=NicRole.choices)
-    ip = serializers.CharField()
+    ip = serializers.CharField(
+        allow_null=True,
+        help_text="null: an external NIC of a VM has no address of its own, but those of the EIPs bound to the VM.",
+    )
+    ip6 = serializers.CharField(
+        allow_null=True, help_text="null: its subnet had no IPv6 when it was created."
+    )
     mac = serializers.CharField()
     owner = OwnerOut()
-    vpc = ReferenceOut()
-    subnet = ReferenceOut()
+    vpc = ReferenceOut(allow_null=True)
+    subnet = ReferenceOut(allow_null=True)
     security_group = ReferenceOut(allow_null=True)
     created_at = serializers.DateTimeField()
 
     @staticmethod
     def own(row: Nic) -> dict[str, Any]:
         """Return the NIC's values."""
-        group, vpc = row.security_group, row.subnet.vpc
+        group, subnet = row.security_group, row.subnet
         return {
             "id": str(row.pk),
             "role": row.role,
-            "ip": str(row.ip),
+            "ip": str(row.ip) if row.ip else None,
+            "ip6": str(row.ip6) if row.ip6 else None,
             "mac": row.mac,
             "owner": {"id": str(row.owner_id), "name": row.owner.name, "kind": row.owner.kind},
-            "vpc": {"id": str(vpc.pk), "name": vpc.name},
-            "subnet": {"id": str(row.subnet_id), "name": row.subnet.name},
+            "vpc": {"id": str(subnet.vpc_id), "name": subnet.vpc.name} if subnet else None,
+            "subnet": {"id": str(subnet.pk), "name": subnet.name} if subnet else None,
             "security_group": {"id": str(group.pk), "name": group.name} if group else None,
             "created_at": moment(row.created_at),
         }
 
 
 class NicsApi(ObjectApi):
-    """NICs: attached to a subnet and a security group. Created and deleted with their VM."""
+    """NICs: in a subnet or in the external network of the region, with a security group.
+
+    Created and deleted with their VM.
+    """
 
     model = Nic
     out = NicOut

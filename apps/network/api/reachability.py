@@ -15,23 +15,26 @@ from apps.api.problem_out import PROBLEM
 from apps.api.representation import ReferenceOut, TargetOut
 from apps.lifecycle.actor import Actor
 from apps.network.api.security_groups import RuleOut, rule_out
-from apps.network.models import Nic
 from apps.network.reachability.answer import Answer, check_reachability
 from apps.network.reachability.endpoints import LONGEST
 from apps.network.reachability.flow import FlowProtocol, flow_of
+from apps.network.reachability.path import Path
 from apps.network.reachability.steps import End, Result, Step
 from apps.network.rule_ports import MAX_PORT
 
 _END = {"type": "string", "minLength": 1, "maxLength": LONGEST}
-_WHO = "Name, ID or IP address of a VM, or the ID of a NIC."
+_WHO = "Name, ID or IP address of a VM, or the ID of a NIC. Of the receiver also an EIP."
 
 
 class EndOut(serializers.Serializer[Any]):
     vm = ReferenceOut()
     nic = serializers.UUIDField()
-    ip = serializers.IPAddressField()
-    subnet = ReferenceOut()
-    vpc = ReferenceOut()
+    ip = serializers.IPAddressField(
+        allow_null=True,
+        help_text="As the other end sees it. null: the sender has no route to the receiver's EIP.",
+    )
+    subnet = ReferenceOut(allow_null=True, help_text="null: an external NIC.")
+    vpc = ReferenceOut(allow_null=True)
 
 
 class ReachabilityStepOut(serializers.Serializer[Any]):
@@ -102,22 +105,23 @@ def answer_out(answer: Answer) -> dict[str, Any]:
         "result": answer.result.value,
         "text": answer.text,
         "hint": answer.hint,
-        "from": _end_out(answer.path.source),
-        "to": _end_out(answer.path.target),
+        "from": _end_out(answer.path, End.FROM),
+        "to": _end_out(answer.path, End.TO),
         "protocol": flow.protocol.value,
         "port": flow.port,
         "steps": [_step_out(step) for step in answer.steps],
     }
 
 
-def _end_out(nic: Nic) -> dict[str, Any]:
-    subnet, vpc = nic.subnet, nic.subnet.vpc
+def _end_out(path: Path, end: End) -> dict[str, Any]:
+    nic, ip = path.nic(end), path.ip(end)
+    subnet = nic.subnet
     return {
         "vm": {"id": str(nic.owner_id), "name": nic.owner.name},
         "nic": str(nic.pk),
-        "ip": str(nic.ip),
-        "subnet": {"id": str(subnet.pk), "name": subnet.name},
-        "vpc": {"id": str(vpc.pk), "name": vpc.name},
+        "ip": str(ip) if ip else None,
+        "subnet": {"id": str(subnet.pk), "name": subnet.name} if subnet else None,
+        "vpc": {"id": str(subnet.vpc_id), "name": subnet.vpc.name} if subnet else None,
     }
 
 

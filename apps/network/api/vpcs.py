@@ -16,6 +16,7 @@ from apps.network import selectors
 from apps.network.filters import SubnetFilter, VpcFilter
 from apps.network.models import Subnet, Vpc
 from apps.network.verbs import (
+    SUBNET_ADD_IPV6,
     SUBNET_CREATE,
     SUBNET_DELETE,
     SUBNET_RENAME,
@@ -27,6 +28,8 @@ from apps.network.verbs import (
 )
 
 REGION_HELP = "Name of a region; by default the one where the tenant has most, of those with room for VMs."
+
+_PREFIX = 'IPv6 prefix, a /64 such as fd12:3456:789a:1::/64, or "auto" for a free unique local one.'
 
 
 class VpcBody(NewResource):
@@ -70,13 +73,22 @@ class SubnetBody(serializers.Serializer[Any]):
     vpc = serializers.UUIDField(help_text="VPC of the subnet, which defines its project and region.")
     name = LineField(max_length=63)
     cidr = serializers.CharField(max_length=43, help_text="IPv4 CIDR block inside the VPC's, /29 or larger.")
+    cidr6 = serializers.CharField(
+        max_length=43, required=False, allow_blank=True, default="", help_text=f"{_PREFIX} Empty: no IPv6."
+    )
     description = LineField(max_length=255, required=False, allow_blank=True, default="")
+
+
+class SubnetIpv6Body(serializers.Serializer[Any]):
+    cidr6 = serializers.CharField(max_length=43, help_text=_PREFIX)
 
 
 class SubnetOut(ResourceOut):
     vpc = ReferenceOut()
     cidr = serializers.CharField()
     gateway = serializers.CharField()
+    cidr6 = serializers.CharField(allow_null=True, help_text="IPv6 prefix; null: no IPv6.")
+    gateway6 = serializers.CharField(allow_null=True)
     free_addresses = serializers.IntegerField()
 
     @staticmethod
@@ -86,12 +98,14 @@ class SubnetOut(ResourceOut):
             "vpc": {"id": str(row.vpc_id), "name": row.vpc.name},
             "cidr": str(row.cidr),
             "gateway": str(row.gateway),
+            "cidr6": str(row.cidr6) if row.cidr6 else None,
+            "gateway6": str(row.gateway6) if row.gateway6 else None,
             "free_addresses": row.free_addresses,
         }
 
 
 class SubnetsApi(ResourceApi):
-    """Subnets of a VPC's CIDR block, each with a gateway and DHCP."""
+    """Subnets of a VPC's CIDR block, each with a gateway and DHCP, and with IPv6 if wanted."""
 
     model = Subnet
     out = SubnetOut
@@ -99,7 +113,7 @@ class SubnetsApi(ResourceApi):
     create = Create(SUBNET_CREATE, SubnetBody)
     update = Update(SUBNET_RENAME)
     delete = Action(SUBNET_DELETE)
-    actions = (Action(SUBNET_RETRY),)
+    actions = (Action(SUBNET_ADD_IPV6, SubnetIpv6Body), Action(SUBNET_RETRY))
 
     def visible(self, actor: Actor) -> QuerySet[Subnet]:
         """Return the actor's subnets."""

@@ -8,6 +8,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from netfields import CidrAddressField, InetAddressField
 
@@ -58,12 +59,15 @@ class Vpc(Kind):
 class Subnet(Kind):
     """A part of a VPC's block with a gateway, which is its first address, and DHCP.
 
-    `last_given` is the address given out last; the search for the next free one starts behind it.
+    `last_given` is the address given out last; the search for the next free one starts behind it. With an IPv6 prefix
+    (`cidr6`) its NICs get an IPv6 address as well; those made before it have none.
     """
 
     vpc = models.ForeignKey(Vpc, models.PROTECT, related_name="subnets")
     cidr = CidrAddressField()
     gateway = InetAddressField(store_prefix_length=False)
+    cidr6 = CidrAddressField(null=True, blank=True)
+    gateway6 = InetAddressField(store_prefix_length=False, null=True, blank=True)
     gateway_mac = models.CharField(max_length=17, unique=True, editable=False, db_default=NEXT_MAC)
     last_given = InetAddressField(store_prefix_length=False, editable=False)
 
@@ -82,6 +86,18 @@ class Subnet(Kind):
                     ("vpc", RangeOperators.EQUAL),
                     (OpClass("cidr", "inet_ops"), RangeOperators.OVERLAPS),
                 ],
+            ),
+            ExclusionConstraint(
+                name="ipv6_prefixes_of_a_vpc_do_not_overlap",
+                expressions=[
+                    ("vpc", RangeOperators.EQUAL),
+                    (OpClass("cidr6", "inet_ops"), RangeOperators.OVERLAPS),
+                ],
+            ),
+            models.CheckConstraint(
+                condition=Q(cidr6__isnull=True, gateway6__isnull=True)
+                | Q(cidr6__isnull=False, gateway6__isnull=False),
+                name="ipv6_gateway_with_the_prefix",
             ),
         ]
 

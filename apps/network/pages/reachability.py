@@ -60,7 +60,7 @@ class ReachabilityForm(BaseForm):
             return None
         # What was typed may be an ID: say what it means.
         for name, nic in (("from", answer.path.source), ("to", answer.path.target)):
-            self[name].help_text = f"{nic.owner.name}, {nic.ip}"
+            self[name].help_text = f"{nic.owner.name}, {nic.ip or nic.mac}"
         return answer
 
 

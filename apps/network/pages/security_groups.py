@@ -153,10 +153,13 @@ class SecurityGroupDetail(DetailPage):
         return [Property(_("Used by"), _("%(n)s NICs") % {"n": row.bound_count})]
 
     def used_by(self, row: Any) -> Sequence[Related]:
-        """Machines whose traffic it decides."""
+        """Machines and elastic NICs whose traffic it decides."""
         owners = Nic.objects.filter(security_group=row).values("owner")
-        return [Related("vm", Resource.objects.filter(pk__in=owners), f"security_group={row.pk}")]
+        return [
+            Related("vm", Resource.objects.filter(kind="vm", pk__in=owners), f"security_group={row.pk}"),
+            Related("eni", Resource.objects.filter(kind="eni", pk__in=owners), f"security_group={row.pk}"),
+        ]
 
     def watch(self, row: Any) -> Sequence[str]:
         """Machines that are bound and unbound."""
-        return ["vm"]
+        return ["vm", "eni"]

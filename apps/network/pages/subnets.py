@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.lifecycle.models import Resource
 from apps.network import selectors
 from apps.network.api.vpcs import SubnetsApi
 from apps.network.filters import SubnetFilter
-from apps.network.forms import SubnetForm
-from apps.network.models import Nic, Subnet, Vpc
+from apps.network.forms import SubnetForm, SubnetIpv6Form
+from apps.network.models import Subnet
 from apps.network.models.vpc import RESERVED_ADDRESSES
-from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
+from apps.network.verbs import SUBNET_ADD_IPV6, SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.portal import html
 from apps.portal.columns import (
     CREATED,
@@ -32,20 +28,22 @@ from apps.portal.columns import (
     Column,
 )
 from apps.portal.create import CreatePage
-from apps.portal.dependencies import Related
-from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import MOST_CHOICES, Choices, choice_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, neighbour_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
 
-#: A page shows no more NICs than this; the API's /nics has them all.
-MOST_NICS = 200
-
 
 def _what_goes(subnet: Subnet) -> list[str]:
     return [_("Subnet %(cidr)s is deleted. It must be empty.") % {"cidr": subnet.cidr}]
+
+
+def _gains_ipv6(subnet: Subnet) -> list[str]:
+    return [
+        _("New NICs of the subnet get an IPv6 address as well."),
+        _("Existing NICs keep IPv4 only until you add IPv6 to their VM."),
+    ]
 
 
 def free_of_all(subnet: Subnet) -> SafeString:
@@ -67,6 +65,7 @@ SUBNET = PageKind(
     create=SUBNET_CREATE,
     actions=(
         Do(SUBNET_RETRY),
+        Do(SUBNET_ADD_IPV6, form=SubnetIpv6Form, says=_gains_ipv6),
         Do(SUBNET_RENAME, form=LabelsForm),
         Do(SUBNET_DELETE, says=_what_goes),
     ),
@@ -91,6 +90,15 @@ class SubnetList(ListPage):
             width="address",
             brief=True,
             text=lambda row, page: str(row.cidr),
+        ),
+        Column(
+            "cidr6",
+            gettext_lazy("IPv6 prefix"),
+            lambda row, page: html.copyable(row.cidr6) if row.cidr6 else "",
+            sort="cidr6",
+            width="address",
+            hidden=True,
+            text=lambda row, page: str(row.cidr6 or ""),
         ),
         Column(
             "vpc",
@@ -121,59 +129,6 @@ class SubnetList(ListPage):
     empty = Empty(
         gettext_lazy("No subnets yet"), gettext_lazy("VMs get their addresses from the subnets of a VPC.")
     )
-
-
-def _addresses(page: DetailPage, subnet: Subnet) -> dict[str, Any]:
-    nics = selectors.visible_nics(page.actor).filter(subnet=subnet).order_by("ip")
-    return {"nics": nics[:MOST_NICS], "most": MOST_NICS, "more": subnet.taken_addresses > MOST_NICS}
-
-
-class SubnetDetail(DetailPage):
-    of = SUBNET
-    primary = ("retry", "rename")
-    tabs = (
-        OVERVIEW,
-        Tab("addresses", gettext_lazy("Addresses in use"), "network/subnet_addresses.html", _addresses),
-        ACTIVITY,
-    )
-
-    def facts(self, row: Any) -> Sequence[Property]:
-        """Block and gateway."""
-        return [
-            Property(_("CIDR block"), row.cidr, copy=True),
-            Property(_("Gateway"), row.gateway, copy=True),
-        ]
-
-    def properties(self, row: Any) -> Sequence[Properties]:
-        """What it is, and how much is left of it."""
-        return [
-            Properties(
-                _("Subnet"),
-                [
-                    Property(
-                        _("VPC"),
-                        html.link(neighbour_url(self.rights, self.area, row.vpc), row.vpc.name),
-                    ),
-                    Property(_("CIDR block"), row.cidr, copy=True),
-                    Property(_("Gateway"), row.gateway, copy=True),
-                    Property(_("Free addresses"), free_of_all(row)),
-                    Property(_("DNS servers"), ", ".join(row.region.dns_servers)),
-                ],
-            )
-        ]
-
-    def uses(self, row: Any) -> Sequence[Related]:
-        """The network it is a part of."""
-        return [Related("vpc", Vpc.objects.filter(pk=row.vpc_id))]
-
-    def used_by(self, row: Any) -> Sequence[Related]:
-        """Machines with an address in it."""
-        owners = Nic.objects.filter(subnet=row).values("owner")
-        return [Related("vm", Resource.objects.filter(pk__in=owners), f"subnet={row.pk}")]
-
-    def watch(self, row: Any) -> Sequence[str]:
-        """Machines that come and go."""
-        return ["vm"]
 
 
 class SubnetCreate(CreatePage):

@@ -147,16 +147,17 @@ class VpcDetail(DetailPage):
         ]
 
     def used_by(self, row: Any) -> Sequence[Related]:
-        """Its subnets, and the machines in them."""
+        """Its subnets, and the machines and elastic NICs in them."""
         owners = Nic.objects.filter(subnet__vpc=row).values("owner")
         return [
             Related("subnet", Subnet.objects.filter(vpc=row), f"vpc={row.pk}"),
-            Related("vm", Resource.objects.filter(pk__in=owners), f"vpc={row.pk}"),
+            Related("vm", Resource.objects.filter(kind="vm", pk__in=owners), f"vpc={row.pk}"),
+            Related("eni", Resource.objects.filter(kind="eni", pk__in=owners), f"vpc={row.pk}"),
         ]
 
     def watch(self, row: Any) -> Sequence[str]:
         """Its subnets, and what is in them; on the tab with the picture also what else is drawn."""
-        return ["subnet", "vm", *(watched_kinds() if self.tab == "topology" else ())]
+        return ["subnet", "vm", "eni", *(watched_kinds() if self.tab == "topology" else ())]
 
 
 class VpcCreate(CreatePage):

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 from apps.accounts.rights import Rights
 from apps.lifecycle.actor import Actor
 from apps.network.reachability.endpoints import find_ends
-from apps.network.reachability.flow import Flow
+from apps.network.reachability.flow import Flow, version_of
 from apps.network.reachability.path import Path
 from apps.network.reachability.steps import STEPS, Result, Step, result_of
+from apps.network.segment_plan import is_address
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class Answer:
 
 
 def check_reachability(actor: Actor, source: str, target: str, flow: Flow) -> Answer:
-    """Answer from the database. Raises Invalid at `from` or `to`."""
-    path = Path(Rights(actor), *find_ends(actor, source, target), flow)
+    """Answer from the database. Raises Invalid at `from`, `to` or `protocol`."""
+    version = version_of(flow, [text.strip() for text in (source, target) if is_address(text.strip())])
+    first, second, outside = find_ends(actor, source, target)
+    path = Path(Rights(actor), first, second, flow, outside, version)
     steps = [step for slot in sorted(STEPS, key=lambda slot: slot.place) for step in slot.steps(path)]
     return Answer(path, steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from apps.network.models import Protocol, SecurityGroupRule
 from apps.network.models.security_group import WITH_PORTS
@@ -17,7 +17,7 @@ _CARRIED = {Protocol.ALL_TCP: Protocol.TCP, Protocol.ALL_UDP: Protocol.UDP}
 
 
 def deciding_rule(
-    rules: Iterable[SecurityGroupRule], direction: str, flow: Flow, peer: IPv4Address
+    rules: Iterable[SecurityGroupRule], direction: str, flow: Flow, peer: IPv4Address | IPv6Address
 ) -> SecurityGroupRule | None:
     """Return the rule that decides about a connection with `peer`; None when none matches, which drops it."""
     found = [rule for rule in rules if rule.direction == direction and _matches(rule, flow, peer)]
@@ -29,7 +29,7 @@ def _rank(rule: SecurityGroupRule) -> tuple[int, int, int]:
     return _PRIORITIES.index(Priority(rule.priority)), _ACTIONS.index(Action(rule.action)), -rule.position
 
 
-def _matches(rule: SecurityGroupRule, flow: Flow, peer: IPv4Address) -> bool:
+def _matches(rule: SecurityGroupRule, flow: Flow, peer: IPv4Address | IPv6Address) -> bool:
     if rule.cidr.version != peer.version or peer not in rule.cidr:
         return False
     protocol = Protocol(rule.protocol)

@@ -18,7 +18,15 @@ def port_steps(path: Path, end: End) -> Iterable[Step]:
     trouble = next(troubles(path, nic.owner, title, end), None)
     if trouble is not None:
         return [trouble]
-    names = {"name": nic.owner.name, "ip": nic.ip, "mac": nic.mac}
+    if nic.subnet is None:
+        text = _("The external NIC of %(name)s has MAC %(mac)s.") % {"name": nic.owner.name, "mac": nic.mac}
+        return [Step("port.ready", Result.OK, title, text, resource=nic.owner, end=end)]
+    if path.outside is None and path.ip(end) is None:
+        text = _("%(name)s has no IPv6 address.") % {"name": nic.owner.name}
+        hint = _("Use IPv4, or create the VM in a subnet with an IPv6 prefix.")
+        return [Step("port.no_ipv6", Result.BLOCKED, title, text, hint, resource=nic.owner, end=end)]
+    own = nic.ip6 if path.version == 6 and path.outside is None else nic.ip
+    names = {"name": nic.owner.name, "ip": own, "mac": nic.mac}
     text = _("%(name)s has address %(ip)s and MAC %(mac)s.") % names
     return [Step("port.ready", Result.OK, title, text, resource=nic.owner, end=end)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 from django.utils.translation import gettext as _
 
@@ -19,23 +20,25 @@ Direction, Action = SecurityGroupRule.Direction, SecurityGroupRule.Action
 
 def group_steps(path: Path, end: End) -> Iterable[Step]:
     """Say which rule of the NIC's group decides, or that none does."""
-    nic = path.nic(end)
+    nic, peer = path.nic(end), path.ip(End.TO if end is End.FROM else End.FROM)
+    if peer is None:
+        return []  # nothing gets there
     title = _("Outbound rules") if end is End.FROM else _("Inbound rules")
     if nic.security_group is None:
         text = _("%(name)s has no security group: nothing is filtered.") % {"name": nic.owner.name}
         return [Step("rules.no_group", Result.OK, title, text, resource=nic.owner, end=end)]
     group = nic.security_group
-    decided = _decided(path, end, group, title)
+    decided = _decided(path, end, group, title, peer)
     if decided.result is Result.BLOCKED:
         return [decided]
     # What the rows say is not yet, or not surely, what the network does.
     return [next(troubles(path, group, title, end), None) or decided]
 
 
-def _decided(path: Path, end: End, group: SecurityGroup, title: str) -> Step:
+def _decided(path: Path, end: End, group: SecurityGroup, title: str, peer: IPv4Address | IPv6Address) -> Step:
     direction = Direction.OUT if end is End.FROM else Direction.IN
-    rule = deciding_rule(path.rules(group), direction, path.flow, path.peer(end).ip)
-    names = {"group": group.name, "flow": str(path.flow), "peer": path.peer(end).ip}
+    rule = deciding_rule(path.rules(group), direction, path.flow, peer)
+    names = {"group": group.name, "flow": str(path.flow), "peer": peer}
     if rule is None:
         text = (
             _("No outbound rule of %(group)s accepts %(flow)s to %(peer)s.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import TextChoices
@@ -17,6 +18,7 @@ class FlowProtocol(TextChoices):
     """What can be asked about, in the words of rules."""
 
     ICMPV4 = Protocol.ICMPV4.value, Protocol.ICMPV4.label
+    ICMPV6 = Protocol.ICMPV6.value, Protocol.ICMPV6.label
     TCP = Protocol.TCP.value, Protocol.TCP.label
     UDP = Protocol.UDP.value, Protocol.UDP.label
     GRE = Protocol.GRE.value, Protocol.GRE.label
@@ -32,6 +34,24 @@ class Flow:
     def __str__(self) -> str:
         label = str(self.protocol.label)
         return label if self.port is None else f"{label} {self.port}"
+
+
+_ICMP = {Protocol.ICMPV4: 4, Protocol.ICMPV6: 6}
+
+
+def version_of(flow: Flow, addresses: Iterable[str]) -> int:
+    """Return the IP version of a flow between ends that are named by these addresses, if by addresses at all.
+
+    The last address decides, else the protocol. Raises Invalid at `protocol` where they do not go together.
+    """
+    named = [6 if ":" in address else 4 for address in addresses]
+    wanted = _ICMP.get(flow.protocol)
+    if not named:
+        return wanted or 4
+    if wanted not in (None, named[-1]):
+        text = _("%(protocol)s needs IPv%(version)s addresses.")
+        raise Invalid({"protocol": [text % {"protocol": flow.protocol.label, "version": wanted}]})
+    return named[-1]
 
 
 def flow_of(protocol: str, port: str) -> Flow:

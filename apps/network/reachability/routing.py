@@ -13,7 +13,9 @@ from apps.network.reachability.steps import Result, Step
 
 def vpc_steps(path: Path) -> Iterable[Step]:
     """Say whether both ends are in one VPC: nothing leads from one VPC to another."""
-    mine, theirs = path.source.subnet.vpc, path.target.subnet.vpc
+    if path.outside is not None:
+        return []
+    mine, theirs = path.source.its_subnet.vpc, path.target.its_subnet.vpc
     title = _("VPC")
     if path.is_one_vpc:
         trouble = next(troubles(path, mine, title), None)
@@ -27,10 +29,12 @@ def vpc_steps(path: Path) -> Iterable[Step]:
 
 def route_steps(path: Path) -> Iterable[Step]:
     """Say how the subnets are connected; without a common VPC there is no route to look at."""
-    if not path.is_one_vpc:
+    if path.outside is not None or not path.is_one_vpc:
         return []
-    mine, theirs = path.source.subnet, path.target.subnet
+    mine, theirs = path.source.its_subnet, path.target.its_subnet
     title = _("Route")
+    if path.version == 6 and not (mine.cidr6 and theirs.cidr6):
+        return []  # said at the ports
     found = [
         step
         for subnet in {mine.pk: mine, theirs.pk: theirs}.values()
@@ -39,10 +43,11 @@ def route_steps(path: Path) -> Iterable[Step]:
     if found:
         return found
     if mine.pk == theirs.pk:
-        names = {"name": mine.name, "cidr": mine.cidr}
+        names = {"name": mine.name, "cidr": mine.cidr6 if path.version == 6 else mine.cidr}
         text = _("Both VMs are in subnet %(name)s (%(cidr)s). No router is involved.") % names
         return [Step("route.local", Result.OK, title, text, resource=mine)]
-    names = {"mine": mine.name, "gateway": mine.gateway, "theirs": theirs.name, "cidr": theirs.cidr}
+    gateway, cidr = (mine.gateway6, theirs.cidr6) if path.version == 6 else (mine.gateway, theirs.cidr)
+    names = {"mine": mine.name, "gateway": gateway, "theirs": theirs.name, "cidr": cidr}
     text = _(
         "The VPC’s router connects subnet %(mine)s (gateway %(gateway)s) and subnet %(theirs)s (%(cidr)s)."
     )

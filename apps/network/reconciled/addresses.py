@@ -24,10 +24,12 @@ _NEXT_ADDRESSES = """
 SELECT resource_id FROM network_subnet WHERE NOT (last_given <<= cidr::inet)
 """
 _STRAYS = f"""
-SELECT n.id, host(n.ip), r.id, r.name, r.tenant_id, r.region_id, net.name
+SELECT n.id, CASE WHEN n.ip6 IS NULL OR n.ip6 << s.cidr6::inet THEN host(n.ip) ELSE host(n.ip6) END,
+       r.id, r.name, r.tenant_id, r.region_id, net.name
   FROM network_nic n JOIN network_subnet s ON s.resource_id = n.subnet_id
   JOIN lifecycle_resource net ON net.id = s.resource_id JOIN lifecycle_resource r ON r.id = n.owner_id
- WHERE (NOT (n.ip << s.cidr::inet) OR n.ip = s.gateway OR n.ip = broadcast(s.cidr::inet)) AND {AT_REST}
+ WHERE (NOT (n.ip << s.cidr::inet) OR n.ip = s.gateway OR n.ip = broadcast(s.cidr::inet)
+        OR n.ip6 IS NOT NULL AND (s.cidr6 IS NULL OR NOT (n.ip6 << s.cidr6::inet) OR n.ip6 = s.gateway6)) AND {AT_REST}
 """  # noqa: S608 -- constants
 
 

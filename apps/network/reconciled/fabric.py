@@ -38,11 +38,12 @@ _PORTS = f"""
            COALESCE(vm.power_seen = 'on', true) AS lags
       FROM network_nic n JOIN lifecycle_resource r ON r.id = n.owner_id
       LEFT JOIN compute_vm vm ON vm.resource_id = r.id
-     WHERE r.region_id = %(region)s AND {AT_REST}
+     WHERE r.region_id = %(region)s AND n.subnet_id IS NOT NULL AND {AT_REST}
 """  # noqa: S608 -- constants
 
 
-def _removed(finding: Finding) -> Preview:
+def removed(finding: Finding) -> Preview:
+    """Say what removing an orphan does."""
     names = {"name": finding.name, "place": finding.place}
     return Preview(
         [_("%(name)s is deleted from the network of %(place)s.") % names],
@@ -50,17 +51,20 @@ def _removed(finding: Finding) -> Preview:
     )
 
 
-def _resync_says(resource: Resource, part: str) -> Preview:
+def resync_says(resource: Resource, part: str) -> Preview:
+    """Say what a resync does."""
     return Preview(
         [_("The network is recreated from the database record of %(name)s.") % {"name": resource.name}]
     )
 
 
-def _unprotected(seen: FabricInventory) -> AbstractSet[str]:
+def unprotected(seen: FabricInventory) -> AbstractSet[str]:
+    """Return what lacks an always-on rule or limit."""
     return seen.unprotected
 
 
-def _unlimited(seen: FabricInventory) -> AbstractSet[str]:
+def unlimited(seen: FabricInventory) -> AbstractSet[str]:
+    """Return the ports that lack an always-on rule, or the limit of connections that all have."""
     limit = NIC_CONNECTIONS.value()
     return seen.unprotected | {id for id, found in seen.connection_limits.items() if found != limit}
 
@@ -81,15 +85,15 @@ declare(
     Reconciled(
         "vpc",
         Vpc,
-        InFabric(VpcSpec, _unprotected),
+        InFabric(VpcSpec, unprotected),
         stale=STALE,
         orphan=ORPHAN,
-        removed=_removed,
+        removed=removed,
         safe=PROTECTED,
         rank=0,
         resync=VPC_RESYNC,
         force_clean=VPC_FORCE_CLEAN,
-        resync_says=_resync_says,
+        resync_says=resync_says,
         users=_subnets,
     )
 )
@@ -97,15 +101,15 @@ declare(
     Reconciled(
         "subnet",
         Subnet,
-        InFabric(SubnetSpec, _unprotected),
+        InFabric(SubnetSpec, unprotected),
         stale=STALE,
         orphan=ORPHAN,
-        removed=_removed,
+        removed=removed,
         safe=PROTECTED,
         rank=1,
         resync=SUBNET_RESYNC,
         force_clean=SUBNET_FORCE_CLEAN,
-        resync_says=_resync_says,
+        resync_says=resync_says,
         users=_in_subnet,
     )
 )
@@ -116,12 +120,12 @@ declare(
         InFabric(SecurityGroupSpec),
         stale=STALE,
         orphan=ORPHAN,
-        removed=_removed,
+        removed=removed,
         safe=SAFE,
         rank=2,
         resync=SECURITY_GROUP_RESYNC,
         force_clean=SECURITY_GROUP_FORCE_CLEAN,
-        resync_says=_resync_says,
+        resync_says=resync_says,
         users=_in_group,
     )
 )
@@ -129,10 +133,10 @@ declare(
     Reconciled(
         "nic",
         Nic,
-        InFabric(PortSpec, _unlimited, _PORTS),
+        InFabric(PortSpec, unlimited, _PORTS),
         stale=gettext_noop("The network of %(place)s has no port for its address %(ip)s."),
         orphan=ORPHAN,
-        removed=_removed,
+        removed=removed,
         safe=PROTECTED,
     )
 )

@@ -4,11 +4,15 @@ Free addresses are found by walking the index of the taken ones from the address
 the run of neighbours in use, whatever the subnet's size, and an address just freed is not given out again at once
 (neighbours still remember its old MAC). Whoever allocates holds the subnet's row lock, so the unique constraint on
 (subnet, ip) is a second line, never hit.
+
+In a subnet with an IPv6 prefix a NIC's IPv6 address has the number of its IPv4 address, so it costs no search and rests
+as long. Chosen ones are behind all of these.
 """
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
@@ -17,6 +21,7 @@ from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Resource
 from apps.lifecycle.usable import hold_for_use
 from apps.network.models import Nic, NicRole, SecurityGroup, Subnet
+from apps.network.prefixes import chosen_addresses, derived_address
 
 # In order: the next address; the first gap behind the last one given out; the first address; the first gap behind it.
 _TAKE_NEXT = """
@@ -51,24 +56,34 @@ def allocate_nic(
     *,
     security_group: SecurityGroup | None = None,
     address: IPv4Address | str | None = None,
+    address6: str = "",
     role: NicRole = NicRole.INTERNAL,
     held: bool = False,
 ) -> Nic:
     """Give `owner` a NIC in the subnet, with `address` or the next free one: four statements. Call in a transaction.
 
-    `held`: the caller has called `hold_for_use` for subnet and group in this transaction; two statements then.
-    Raises NotNow (subnet or group not ready), Refused `subnet.full` or `address.taken`, Invalid (field "address").
+    With an IPv6 prefix it gets `address6`, or the IPv6 address that goes with the other. `held`: the caller has called
+    `hold_for_use` for subnet and group in this transaction; two statements then.
+    Raises NotNow (subnet or group not ready), Refused `subnet.full` or `address.taken`, Invalid (fields "address" and
+    "address6").
     """
     if not held:
         hold_for_use(subnet, *([security_group] if security_group else []))
     nic = Nic(owner_id=owner.pk, role=role, subnet=subnet, security_group=security_group)
-    if address:
-        nic.ip = usable_address(subnet, address)
+    nic.ip = usable_address(subnet, address) if address else _take_next(subnet)
+    if address6 or subnet.cidr6:
+        nic.ip6 = _ipv6_address(subnet, nic.ip, address6)
+    if address or address6:
         _insert_chosen(nic)
     else:
-        nic.ip = _take_next(subnet)
         nic.save(force_insert=True)
     return nic
+
+
+def add_external_nics(owners: Sequence[Resource], security_group: SecurityGroup | None) -> list[Nic]:
+    """Give each owner its external NIC, in one statement. The caller holds the group."""
+    nics = [Nic(owner_id=owner.pk, role=NicRole.EXTERNAL, security_group=security_group) for owner in owners]
+    return Nic.objects.bulk_create(nics)
 
 
 def free_nics(owner: Resource) -> None:
@@ -93,6 +108,24 @@ def usable_address(subnet: Subnet, address: IPv4Address | str) -> IPv4Address:
             {"address": [_("Choose an address from %(first)s to %(last)s.") % {"first": first, "last": last}]}
         )
     return chosen
+
+
+def _ipv6_address(subnet: Subnet, ip: IPv4Address, chosen: str) -> IPv6Address:
+    """Return the chosen address as one of the subnet's, or the one that goes with `ip`. Raises Invalid."""
+    if not subnet.cidr6:
+        raise Invalid({"address6": [_("Subnet %(name)s has no IPv6 prefix.") % {"name": subnet.name}]})
+    own = derived_address(subnet.cidr6, subnet.cidr, ip)
+    if not chosen:
+        return own
+    try:
+        found = IPv6Address(chosen.replace("%", "?"))  # no zone (fe80::1%eth0): PostgreSQL knows none
+    except ValueError:
+        raise Invalid({"address6": [_("Not an IPv6 address.")]}) from None
+    first, last = chosen_addresses(subnet.cidr6, subnet.cidr)
+    if found != own and not first <= found <= last:
+        text = _("Choose an address from %(first)s to %(last)s. Lower ones are assigned automatically.")
+        raise Invalid({"address6": [text % {"first": first, "last": last}]})
+    return found
 
 
 def _take_next(subnet: Subnet) -> IPv4Address:
@@ -120,11 +153,16 @@ def _insert_chosen(nic: Nic) -> None:
         with transaction.atomic():
             nic.save(force_insert=True)
     except IntegrityError as error:
-        if "one_nic_per_address" not in str(error):
+        taken = {
+            "one_nic_per_address": ("address", nic.ip),
+            "one_nic_per_ipv6_address": ("address6", nic.ip6),
+        }
+        found = next((each for name, each in taken.items() if name in str(error)), None)
+        if found is None:
             raise
         raise Refused(
-            _("Address %(ip)s is already in use.") % {"ip": nic.ip},
+            _("Address %(ip)s is already in use.") % {"ip": found[1]},
             code="address.taken",
-            field="address",
+            field=found[0],
             hint=_("Choose another address, or leave it empty for automatic assignment."),
         ) from None

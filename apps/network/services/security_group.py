@@ -79,7 +79,7 @@ def add_security_group(
 
 @changes(SECURITY_GROUP_SET_RULES)
 def set_rules(change: Change[SecurityGroup], *, rules: Entries, generation: int | None = None) -> Operation:
-    """Replace all rules of a group; they act on new connections as soon as the operation is done.
+    """Replace all rules of a group; they act as soon as the operation is done, on open connections too.
 
     With `generation`, the one the caller last saw, a change made by someone else meanwhile is not overwritten.
     Raises Invalid and Refused `security_group.changed`.

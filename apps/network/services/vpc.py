@@ -60,6 +60,7 @@ def add_vpc(
 ) -> tuple[Operation, Vpc]:
     """Insert and request a VPC (`allowed` is VPC_CREATE). Call in a transaction."""
     name, description = clean_labels(name, description)
+    block = vpc_block(cidr)
     vpc = Vpc(
         kind="vpc",
         name=name,
@@ -67,7 +68,7 @@ def add_vpc(
         tenant_id=project.tenant_id,
         project=project,
         region=region,
-        cidr=vpc_block(cidr),
+        cidr=block,
     )
     reserve_quota(project.tenant_id, {"vpc": 1})
     vpc.save(force_insert=True)

@@ -1,51 +1,39 @@
-"""Starting a verb on a disk: its VM is locked first, so that verbs of VMs and of disks cannot wait for each other."""
+"""Starting a verb on a disk or a snapshot: the VM is locked first, and then the disk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from apps.accounts.access import begin, visible
+from apps.accounts.access import begin
+from apps.accounts.bound import BoundKind, busy_with
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
-from apps.lifecycle.bulk_insert import own_row
-from apps.lifecycle.errors import Busy, NotNow
+from apps.lifecycle.errors import NotNow
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import Change, takes_turns
 from apps.lifecycle.usable import hold_for_use, is_being_removed
-from apps.lifecycle.verbs import Verb, removes, verb_named
+from apps.lifecycle.verbs import Verb, removes
 from apps.storage.models import Disk, Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")
-R = TypeVar("R", bound=Resource)
 
 
-def changes_disk(
-    verb: Verb,
-) -> Callable[[Callable[Concatenate[Change[Disk], P], T]], Callable[Concatenate[Actor, Disk, P], T]]:
-    """As `accounts.acts.changes`, for verbs of a disk that may be attached. A value `vm` is a VM to be locked, too."""
+def _vms(disk: Disk) -> set[UUID]:
+    return {disk.vm_id} if disk.vm_id is not None else set()
 
-    def bind(function: Callable[Concatenate[Change[Disk], P], T]) -> Callable[Concatenate[Actor, Disk, P], T]:
-        @wraps(function)
-        def service(actor: Actor, row: Disk, /, *args: P.args, **values: P.kwargs) -> T:
-            with transaction.atomic():
-                held = lock_vms(actor, row.pk, values.get("vm"))
-                change = begin(actor, verb, row)
-                change = _with_own_row(change, Disk)
-                ensure_held(change.row, held)
-                return function(change, *args, **values)
 
-        return serves(verb)(service)
-
-    return bind
+BOUND_DISK = BoundKind(Disk, _vms, "vm", gettext_lazy("The disk was changed at the same time."))
+changes_disk = BOUND_DISK.changes
+lock_vms = BOUND_DISK.lock_others
 
 
 def changes_snapshot(
@@ -62,36 +50,13 @@ def changes_snapshot(
                 disk = Snapshot.objects.values_list("disk", flat=True).filter(pk=row.pk).first()
                 held = lock_vms(actor, disk) if disk else set()
                 list(Resource.objects.filter(pk__in=[disk]).select_for_update(no_key=True).values_list("pk"))
-                change = begin(actor, verb, row)
-                change = _with_own_row(change, Snapshot)
-                ensure_held(change.row.disk, held)
+                change = begin(actor, verb, Snapshot(pk=row.pk))
+                BOUND_DISK.ensure_held(change.row.disk, held)
                 return function(change, *args, **values)
 
         return serves(verb)(service)
 
     return bind
-
-
-def _with_own_row(change: Change[R], model: type[R]) -> Change[R]:
-    """Return the change of the kind's own row: some ask who know resources only."""
-    row: Resource = change.row
-    return change if isinstance(row, model) else replace(change, row=cast(R, own_row(row)))
-
-
-def lock_vms(actor: Actor, disk: UUID, *named: Any) -> set[UUID]:
-    """Lock the VM that the disk is attached to, and those named that the actor may see; return their ids."""
-    attached = Disk.objects.filter(pk=disk, vm__isnull=False).values_list("vm", flat=True)
-    wanted = {*attached, *(pk for pk in named if isinstance(pk, UUID))}
-    if not wanted:
-        return set()
-    rows = visible(actor, Resource.objects.filter(pk__in=wanted)) | Resource.objects.filter(pk__in=attached)
-    return set(rows.order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
-
-
-def ensure_held(disk: Disk, held: set[UUID]) -> None:
-    """Raise Busy where the disk has been attached since its VM was looked up."""
-    if disk.vm_id is not None and disk.vm_id not in held:
-        raise Busy(_("The disk was changed at the same time."), hint=_("Nothing was changed. Retry."))
 
 
 def ensure_free(row: Resource, *, but: Resource) -> None:
@@ -101,7 +66,7 @@ def ensure_free(row: Resource, *, but: Resource) -> None:
     """
     for operation in holding([row]):
         if operation.target_id != but.pk:
-            raise busy_with(row, operation.verb, str(operation.pk))
+            raise busy_with(row, operation)
 
 
 def hold_source(disk: Disk, snapshot: Snapshot | None) -> None:
@@ -119,16 +84,6 @@ def hold_source(disk: Disk, snapshot: Snapshot | None) -> None:
         raise NotNow(_("%(name)s is being deleted.") % {"name": rows[-1].name}, hint=_("Choose another one."))
 
 
-def busy_with(row: Resource, verb: str, operation: str) -> Busy:
-    """Return the refusal that names what holds the row."""
-    return Busy(
-        _("%(name)s is in use: %(doing)s is still running.")
-        % {"name": row.name, "doing": verb_named(verb).doing},
-        hint=_("Nothing was changed. Wait until it has finished, then retry."),
-        details={"operation": operation},
-    )
-
-
 def beside(change: Change[Any], disk: Disk) -> list[Resource]:
     """Return what an operation on the disk holds as well: the VM that has it, already locked.
 
@@ -140,5 +95,5 @@ def beside(change: Change[Any], disk: Disk) -> list[Resource]:
     held = holding([vm])
     if not takes_turns(change.verb, change.row, held):
         for operation in held:
-            raise busy_with(vm, operation.verb, str(operation.pk))
+            raise busy_with(vm, operation)
     return [vm]

@@ -94,7 +94,7 @@ def standing_vms() -> dict[str, list[VmSpec]]:
     """Return host name → the VMs that should run there."""
     found: dict[str, list[VmSpec]] = defaultdict(list)
     vms = Vm.objects.select_related("host", "image", "cluster").prefetch_related(
-        Prefetch("disks", Disk.objects.select_related("cluster")), Prefetch("nics", Nic.objects.all())
+        Prefetch("disks", Disk.objects.select_related("cluster")), Prefetch("nics", Nic.objects.all()), "eips"
     )
     for vm in vms.iterator(chunk_size=2000):
         assert vm.host is not None

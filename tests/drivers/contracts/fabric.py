@@ -130,6 +130,45 @@ class FabricContract:
         with refused("fabric.address_in_use"):
             fabric.ensure(replace(a_port(subnet, 12), mac=port.mac))
 
+    @pytest.mark.requirement("NI-4")
+    def test_an_ipv6_address_belongs_to_one_port_of_a_subnet(self, fabric: Fabric) -> None:
+        vpc = a_vpc()
+        subnet = replace(a_subnet(vpc), cidr6="fd99:1::/64", gateway6="fd99:1::1")
+        fabric.ensure(vpc)
+        for each in (replace(subnet, cidr6="", gateway6=""), subnet):
+            fabric.ensure(each)
+        port = replace(a_port(subnet), ip6="fd99:1::11")
+        fabric.ensure(port)
+        with refused("fabric.address_in_use"):
+            fabric.ensure(replace(a_port(subnet, 12), ip6=port.ip6))
+        fabric.ensure(replace(port, ip6=""))
+        fabric.ensure(replace(a_port(subnet, 12), ip6=port.ip6))
+        assert fabric.inventory().unprotected.isdisjoint({vpc.id, subnet.id, port.id})
+
+    @pytest.mark.requirement("VP-2")
+    def test_an_ipv6_address_needs_a_subnet_with_ipv6(self, fabric: Fabric) -> None:
+        _, subnet = built(fabric)
+        port = replace(a_port(subnet), ip6="fd99:1::11")
+        with refused("fabric.ipv6_missing"):
+            fabric.ensure(port)
+        fabric.ensure(replace(subnet, cidr6="fd99:1::/64", gateway6="fd99:1::1", generation=2))
+        fabric.ensure(port)
+        assert fabric.inventory().of(PortSpec)[port.id] == port.generation
+
+    @pytest.mark.requirement("EI-4")
+    def test_a_port_loses_its_default_route_and_gets_limits(self, fabric: Fabric) -> None:
+        vpc, subnet = built(fabric)
+        other = a_subnet(vpc, net="10.0.2")
+        fabric.ensure(other)
+        port = replace(a_port(subnet), default_route=False, mbit_in=10, mbit_out=20, generation=2)
+        fabric.ensure(port)
+        fabric.ensure(port)
+        fabric.ensure(replace(port, default_route=True, mbit_out=0, generation=3))
+        fabric.ensure_absent(SubnetSpec, other.id)
+        seen = fabric.inventory()
+        assert seen.of(PortSpec)[port.id] == 3
+        assert seen.unprotected.isdisjoint({vpc.id, subnet.id, port.id})
+
     def test_two_vpcs_may_have_the_same_addresses(self, fabric: Fabric) -> None:
         (_, one), (_, other) = built(fabric), built(fabric)
         fabric.ensure(a_port(one, 11))

@@ -12,6 +12,7 @@ from onebox.shell import patience
 
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import (
+    MOST_PROBED,
     MOST_SCREEN_HEIGHT,
     MOST_SCREEN_WIDTH,
     DiskAttachment,
@@ -49,6 +50,15 @@ class HypervisorContract:
     def test_an_unknown_vm_does_not_exist(self, hypervisor: Hypervisor) -> None:
         vm_id = new_id()
         assert hypervisor.status(vm_id) == VmStatus(id=vm_id, exists=False)
+
+    @pytest.mark.requirement("EI-1")
+    @pytest.mark.parametrize("addresses", [("203.0.113.9; reboot",), ("203.0.113.9",) * (MOST_PROBED + 1)])
+    def test_only_addresses_are_probed_and_not_too_many(
+        self, hypervisor: Hypervisor, addresses: tuple[str, ...]
+    ) -> None:
+        with refused("hypervisor.bad_addresses"):
+            hypervisor.probe_addresses("physnet1", 101, addresses)
+        assert hypervisor.probe_addresses("physnet1", 101, ()) == ()
 
     def test_a_defined_vm_is_off_and_knows_its_generation(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
         for generation in (3, 3, 4):
@@ -150,7 +160,7 @@ class HypervisorContract:
         assert seen.memory_mib > 0
         assert seen.architecture == "x86_64"
         status = VmStatus(id=vm.id, exists=True, power=Power.ON, boot=9, generation=1)
-        assert status in [replace(each, disks=None) for each in seen.vms]
+        assert status in [replace(each, disks=None, nics=None) for each in seen.vms]
 
     @pytest.mark.requirement("VM-9")
     def test_resuming_what_runs_is_off_or_unknown_changes_nothing(
@@ -173,7 +183,7 @@ class HypervisorContract:
         assert (paused.power, paused.paused, paused.resumable) == (Power.ON, PauseReason.OTHER, False)
         assert hypervisor.ensure_resumed(vm.id) == paused
         assert hypervisor.ensure_power(vm.id, Power.ON, boot=2) == paused
-        assert paused in [replace(each, disks=None) for each in hypervisor.observe().vms]
+        assert paused in [replace(each, disks=None, nics=None) for each in hypervisor.observe().vms]
 
     @pytest.mark.requirement("VM-9")
     def test_a_paused_vm_cannot_react_but_goes_off_by_force(self, hypervisor: Hypervisor, vm: VmSpec) -> None:

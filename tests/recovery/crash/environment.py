@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -12,10 +13,12 @@ from apps.compute.models import Image, InstanceType
 from apps.compute.services.instance_type import create_default_types
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.lifecycle.actor import Actor
-from apps.network.models import SecurityGroup, Subnet
+from apps.network.models import Edge, ExternalSegment, SecurityGroup, Subnet
+from apps.network.services.uplinks import ensure_uplink
 from apps.quotas.models import Quota
 from tests import factories
 from tests.compute.factories import make_image
+from tests.network.external import make_segment
 from tests.network.factories import make_group, make_subnet, make_vpc
 
 PLENTY = 1_000_000
@@ -37,6 +40,8 @@ class Environment:
     image: Image
     subnet: Subnet
     group: SecurityGroup
+    #: Where EIPs are from.
+    segment: ExternalSegment
     owner: Actor
     admin: Actor
 
@@ -56,8 +61,14 @@ def make_environment() -> None:
     factories.make_owner(tenant, "alice")
     factories.make_admin("ada")
     project = factories.default_project(tenant)
-    make_subnet(make_vpc(project, region), "10.0.0.0/18")
+    vpc = make_vpc(project, region)
+    make_subnet(vpc, "10.0.0.0/18")
     make_group(project, region)
+    # Of a name of its own: a pretend region may outlive the rows.
+    wire = f"wire-{uuid4().hex[:8]}"
+    make_segment(region, cidr="198.18.0.0/15", gateway="198.18.0.1", physical_network=wire)
+    # The first address by one-to-one NAT would make it: of all clean runs one would do more than the others.
+    ensure_uplink(Edge.objects.get(), vpc.pk)
 
 
 def load_environment() -> Environment:
@@ -71,6 +82,7 @@ def load_environment() -> Environment:
         image=Image.objects.get(),
         subnet=Subnet.objects.get(),
         group=SecurityGroup.objects.get(),
+        segment=ExternalSegment.objects.get(),
         owner=factories.actor_for_user(User.objects.get(username="alice")),
         admin=factories.actor_for_user(User.objects.get(username="ada")),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 
@@ -14,6 +15,8 @@ from tests.sampling import Changes, choose
 Select = Callable[[Sequence[Point]], list[Point]]
 #: One point in so many is broken where nothing that carries it out has changed.
 SHARE = 8
+#: No more than so many are broken in a run of all tests, whatever changed: what recovers from them takes its time too.
+MOST = 1000
 #: Parts of an app that no worker and no service meets.
 PRESENTATION = frozenset({"pages", "forms", "tables", "urls", "templatetags", "filters"})
 OWN = (
@@ -30,20 +33,35 @@ def everything(points: Sequence[Point]) -> list[Point]:
 
 
 def by_changes(changes: Changes) -> Select:
-    """Return the selection: all points of a verb whose app changed, the first of each kind of step, and a share."""
+    """Return the selection: all points of a verb whose app changed, the first of each kind of step, and a share.
+
+    Of more than `MOST` those whose turn it is, by the rotation; `make campaign` breaks at all.
+    """
     relevant = replace(changes, files=changes.files and frozenset(filter(_acts, changes.files)))
 
     def select(points: Sequence[Point]) -> list[Point]:
-        return choose(
-            points,
-            relevant,
-            name=str,
-            paths=lambda point: _paths(point.verb),
-            core=_first_of_each(points),
-            share=SHARE,
+        core = _first_of_each(points)
+        chosen = choose(
+            points, relevant, name=str, paths=lambda point: _paths(point.verb), core=core, share=SHARE
         )
+        return _at_most(chosen, core, changes.rotation)
 
     return select
+
+
+def _at_most(chosen: list[Point], core: frozenset[Point], rotation: int) -> list[Point]:
+    """Return `MOST` of the points, the core among them, in their order; others from one turn to the next."""
+    others = sorted((str(point) for point in chosen if point not in core), key=_digest)
+    room = max(0, MOST - len(core))
+    if len(others) <= room:
+        return chosen
+    first = rotation * room % len(others)
+    kept = frozenset((others + others)[first : first + room])
+    return [point for point in chosen if point in core or str(point) in kept]
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
 
 
 def _acts(file: str) -> bool:

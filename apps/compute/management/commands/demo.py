@@ -25,6 +25,7 @@ from apps.infrastructure.services.clusters import change_cluster, create_compute
 from apps.infrastructure.services.regions import change_region, create_region
 from apps.infrastructure.services.storage_clusters import create_storage_cluster, set_key
 from apps.lifecycle.actor import SYSTEM
+from apps.network.demo_segments import PARTS, make_demo_segments
 from apps.tenancy.services.admins import create_admin
 from apps.tenancy.services.tenants import create_tenant
 
@@ -48,10 +49,21 @@ class Command(BaseCommand):
             metavar=("MONITOR", "POOL", "USER"),
             help="a second storage cluster; its key comes in SCLOUD_DEMO_CEPH_KEY",
         )
+        parser.add_argument(
+            "--segment",
+            nargs=len(PARTS),
+            action="append",
+            default=[],
+            metavar=PARTS,
+            help="an external segment; routes are separated by commas",
+        )
+        parser.add_argument(
+            "--dns", action="append", default=[], metavar="ADDRESS", help="DNS server of a new region"
+        )
         parser.add_argument("--guest-image", required=True, help="a file in the pool's import directory")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        region = self._region(options["fabric"])
+        region = self._region(options["fabric"], options["dns"])
         compute = ComputeCluster.objects.filter(region=region).first()
         if compute is None:
             compute = create_compute_cluster(SYSTEM, region)
@@ -64,14 +76,18 @@ class Command(BaseCommand):
             self._ceph(region, *options["ceph"])
         for text in options["host"]:
             self._host(compute, text, options["configs"])
+        for name in make_demo_segments(region, options["segment"]):
+            self._made(f"external segment {name}")
         self._image(storage, PurePosixPath(options["guest_image"]))
         self._accounts()
 
-    def _region(self, fabric: str) -> Region:
+    def _region(self, fabric: str, dns: list[str]) -> Region:
         region = Region.objects.filter(name=REGION).first()
         if region is None:
             self._made(f"region {REGION}")
-            return create_region(SYSTEM, REGION, "Local", fabric_address=fabric, open_to_tenants=True)
+            return create_region(
+                SYSTEM, REGION, "Local", fabric_address=fabric, dns_servers=dns, open_to_tenants=True
+            )
         if region.fabric_address != fabric:
             change_region(SYSTEM, region, {"fabric_address": fabric})
         return region

@@ -16,8 +16,11 @@ from apps.compute.services.vm import create_vms
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import Refused
+from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Resource, State
-from apps.network.models import SecurityGroup, Subnet
+from apps.network.models import Eip, ExternalSegment, SecurityGroup, Subnet
+from apps.network.services.eip import create_eips
+from apps.network.services.eip_binding import bind_eip
 
 NAME = "demo"
 
@@ -53,8 +56,26 @@ class Command(BaseCommand):
             )
         except Refused as refusal:
             raise CommandError(refusal.message) from refusal
-        self._ready(end, Vm.objects.filter(project=project))
+        vm = self._ready(end, Vm.objects.filter(project=project))
         self.stdout.write(f"created VM {NAME}")
+        self._eip(end, project, vm)
+
+    def _eip(self, end: float, project: Project, vm: Vm) -> None:
+        """Give the VM an address of the first segment with an IPv4 default route, where there is one."""
+        segments = ExternalSegment.objects.filter(cidr__family=4, routes__contains=["0.0.0.0/0"])
+        if not segments.exists():
+            return
+        segment = self._ready(end, segments.order_by("created_at"))
+        try:
+            create_eips(SYSTEM, project=project.uid, name=NAME, segment=segment.pk)
+            eip = self._ready(end, Eip.objects.filter(project=project))
+            bind_eip(SYSTEM, eip, carrier=vm.pk)
+        except Refused as refusal:
+            raise CommandError(refusal.message) from refusal
+        bound = Eip.objects.filter(pk=eip.pk)
+        self._until(end, lambda: not holding([eip]), lambda: f"EIP {NAME} is not bound yet")
+        self._ready(end, bound)
+        self.stdout.write(f"bound EIP {bound.get().address}")
 
     def _ready(self, end: float, rows: Any) -> Any:
         def ready() -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.compute.models import Vm
-from apps.network.models import Nic
+from apps.network.models import Nic, NicRole
 
 
 class Command(BaseCommand):
@@ -21,14 +21,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         vm = _found(options["vm"])
-        nic = Nic.objects.filter(owner=vm).select_related("subnet").first()
+        nic = Nic.objects.filter(owner=vm, role=NicRole.INTERNAL).select_related("subnet").first()
         if nic is None:
             raise CommandError(f"VM {vm.name} has no NIC yet. Wait until its creation is done.")
         about = {
             "id": str(vm.pk),
             "address": str(nic.ip),
             "subnet": str(nic.subnet_id),
-            "cidr": str(nic.subnet.cidr),
+            "cidr": str(nic.its_subnet.cidr),
             "taken": [str(ip) for ip in Nic.objects.filter(subnet=nic.subnet).values_list("ip", flat=True)],
         }
         self.stdout.write(json.dumps(about))

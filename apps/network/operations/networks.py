@@ -14,8 +14,10 @@ from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.handlers import Handler, Settle, handles
 from apps.lifecycle.models import Kind, Resource, State
 from apps.lifecycle.operation_context import OperationContext
+from apps.network.bound_eips import bound_eips
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
-from apps.network.specs import port_spec, security_group_spec, subnet_spec, vpc_spec
+from apps.network.operations.ports import ensure_ports
+from apps.network.specs import security_group_spec, subnet_spec, vpc_spec
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,
@@ -23,11 +25,13 @@ from apps.network.verbs import (
     SECURITY_GROUP_RESYNC,
     SECURITY_GROUP_RETRY,
     SECURITY_GROUP_SET_RULES,
+    SUBNET_ADD_IPV6,
     SUBNET_CREATE,
     SUBNET_DELETE,
     SUBNET_FORCE_CLEAN,
     SUBNET_RESYNC,
     SUBNET_RETRY,
+    VM_SET_NIC_BANDWIDTH,
     VM_SET_SECURITY_GROUP,
     VPC_CREATE,
     VPC_DELETE,
@@ -68,6 +72,14 @@ def create_subnet(run: OperationContext) -> None:
     _fabric(run, subnet).ensure(subnet_spec(subnet))
 
 
+@handles(SUBNET_ADD_IPV6)
+def add_ipv6(run: OperationContext) -> None:
+    """Bring the subnet up to its row."""
+    subnet = Subnet.objects.select_related("region").get(pk=run.target_id)
+    run.step(_("Applying to the network"), 50)
+    _fabric(run, subnet).ensure(subnet_spec(subnet))
+
+
 @handles(SUBNET_DELETE)
 def delete_subnet(run: OperationContext) -> Settle | None:
     """Remove the switch."""
@@ -93,13 +105,13 @@ def delete_security_group(run: OperationContext) -> Settle | None:
 
 
 @handles(VM_SET_SECURITY_GROUP)
-def set_security_group(run: OperationContext) -> None:
-    """Put the NIC of that role into its group."""
-    nic = Nic.objects.select_related("owner__region").get(
-        owner_id=run.target_id, role=run.operation.args["role"]
-    )
-    run.step(_("Applying the security group to %(ip)s"), 50, ip=nic.ip)
-    _fabric(run, nic.owner).ensure(port_spec(nic, generation=nic.owner.generation))
+@handles(VM_SET_NIC_BANDWIDTH)
+def change_nic(run: OperationContext) -> None:
+    """Put a NIC into its security group, or limit it."""
+    nics = list(Nic.objects.select_related("owner__region", "subnet").filter(owner_id=run.target_id))
+    owner = nics[0].owner
+    run.step(_("Applying to the network"), 50)
+    ensure_ports(_fabric(run, owner), nics, bound_eips(owner.pk), generation=owner.generation)
 
 
 def _force_clean(kind: type[FabricSpec], metric: str) -> Handler:

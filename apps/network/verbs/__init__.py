@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
+from apps.lifecycle.modules import load_modules
 from apps.lifecycle.standard_verbs import (
     create_verb,
     delete_verb,
@@ -40,7 +41,29 @@ DEFAULT_NETWORK_CREATE = declare(
 )
 
 SUBNET_CREATE = declare(create_verb("subnet", _("Create subnet")))
-SUBNET_RETRY = declare(retry_verb("subnet"))
+
+
+def _must_lack_ipv6(subnet: Any) -> Text | None:
+    return _("The subnet already has an IPv6 prefix.") if subnet.cidr6 else None
+
+
+# An IPv6 prefix that could not be applied is applied by trying again, too.
+SUBNET_RETRY = declare(
+    retry_verb("subnet", states=frozenset({State.READY, State.ERROR}), obstacle=_must_have_failed)
+)
+SUBNET_ADD_IPV6 = declare(
+    Verb(
+        "subnet.add_ipv6",
+        _("Add IPv6"),
+        _("Adding IPv6"),
+        permission="manage",
+        obstacle=_must_lack_ipv6,
+        cancel=Cancel.NEVER,
+        retried_by="retry",
+        deadline=timedelta(minutes=2),
+        icon="sitemap",
+    )
+)
 SUBNET_RENAME = declare(rename_verb("subnet"))
 SUBNET_DELETE = declare(delete_verb("subnet"))
 
@@ -86,6 +109,44 @@ VM_SET_SECURITY_GROUP = declare(
     )
 )
 
+VM_SET_NIC_BANDWIDTH = declare(
+    Verb(
+        "vm.set_nic_bandwidth",
+        _("Set NIC bandwidth"),
+        _("Setting NIC bandwidth"),
+        permission="manage",
+        obstacle=_must_have_a_nic,
+        cancel=Cancel.NEVER,
+        deadline=timedelta(minutes=2),
+        icon="scale",
+    )
+)
+
+
+def _must_lack_an_ipv6_address(vm: Any) -> Text | None:
+    nics = vm.shown_nics if hasattr(vm, "shown_nics") else vm.nics.select_related("subnet")
+    nic = next((nic for nic in nics if nic.role == "internal"), None)
+    if nic is None:
+        return _("The VM has no NIC.")
+    # One whose guest or port could not be configured has its address in the row: it is done again.
+    if nic.ip6 and vm.error.get("verb") != "vm.add_ipv6":
+        return _("The VM already has an IPv6 address.")
+    return None if nic.subnet.cidr6 else _("The subnet has no IPv6 prefix. Add one to the subnet first.")
+
+
+VM_ADD_IPV6 = declare(
+    Verb(
+        "vm.add_ipv6",
+        _("Add IPv6"),
+        _("Adding IPv6"),
+        permission="manage",
+        obstacle=_must_lack_an_ipv6_address,
+        cancel=Cancel.NEVER,
+        deadline=timedelta(minutes=2),
+        icon="sitemap",
+    )
+)
+
 NETWORK_SET_RANGES = declare(
     Verb(
         "network.set_ranges",
@@ -112,3 +173,6 @@ SUBNET_RECOUNT = declare(
         on_resource=False,
     )
 )
+
+# A verb that is not above is imported from its own module.
+load_modules(__name__)
