@@ -41,13 +41,13 @@ shell: $(VENV) ## Django's shell on the running platform
 ## --- testing -------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-fast test-alone test-slow test-hosts test-beside test-real test-browser campaign bench scale screenshots requirements minutes
-test: ## Lint, then all tests on real components, of campaigns a sample (about 29 minutes); leaves nothing running
+test: ## Lint, then all tests on real components, of campaigns a sample (about 50 minutes); leaves nothing running
 	@rm -f var/requirements.json var/test-*.log var/test-minutes-*.json
 	@trap 'python3 docker/onebox down --instance test' EXIT; \
 	$(MAKE) lint; $(MAKE) --keep-going test-fast test-slow; \
 	$(PYTHON) -m tests.requirements_report | tail -1; $(PYTHON) -m tests.minutes
 
-test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (about 5 minutes); ARGS="-k name" narrows
+test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (about 10 minutes); ARGS="-k name" narrows
 	@$(call apt,qemu-utils)
 	@$(call pytest,fast,-n 2 --dist worksteal -m "not real and not browser and not bench")
 

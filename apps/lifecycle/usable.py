@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, Resource, State
 from apps.lifecycle.stored_messages import rendered_message
-from apps.lifecycle.verbs import all_verbs
+from apps.lifecycle.verbs import removing
 
 _LOCK = "SELECT FROM lifecycle_resource WHERE id = ANY(%s) ORDER BY id FOR {strength}"
 
@@ -59,7 +59,7 @@ def _with_removal(ids: list[UUID]) -> dict[UUID, Any]:
 
 
 def _removals() -> QuerySet[Operation]:
-    return Operation.objects.open().filter(verb__in=[verb.name for verb in all_verbs() if verb.removes])
+    return Operation.objects.open().filter(verb__in=removing())
 
 
 def _not_ready(row: Resource) -> NotNow:

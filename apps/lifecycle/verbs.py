@@ -165,6 +165,11 @@ def removes(name: str) -> bool:
     return name in _table and _table[name].removes
 
 
+def removing() -> list[str]:
+    """Return the names of the verbs that remove their resource."""
+    return [verb.name for verb in _table.values() if verb.removes]
+
+
 def verbs_of(kind: str) -> list[Verb]:
     """Return the verbs of a kind that act on an existing resource, in the order they were declared."""
     return [verb for verb in _table.values() if verb.kind == kind and verb.on_resource]

@@ -8,9 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from apps.audit.record import record
@@ -22,7 +20,7 @@ from apps.lifecycle.errors import Busy, Refused
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.requests import lock
-from apps.lifecycle.verbs import Verb, all_verbs, removes
+from apps.lifecycle.verbs import Verb, removes, removing
 from apps.reconciliation.declared import kinds
 from apps.reconciliation.finding_writer import push_findings
 from apps.reconciliation.models import Finding, FindingState, Rule
@@ -115,10 +113,10 @@ def _due() -> QuerySet[Finding]:
     resting = Q(resource__updated_at__lt=F("last_seen_at"), resource__kind__in=resync) & at_rest("resource__")
     in_reach = Q(host__isnull=True) | Q(host__last_report_at__gt=timezone.now() - SILENCE)
     orphaned = Q(resource__isnull=True, rule=Rule.ORPHAN)
-    resting &= ~Q(Exists(_undecided(OuterRef("resource")))) & ~Q(failed_by__in=_removing())
+    resting &= ~Q(Exists(_undecided(OuterRef("resource"))))
+    # What was deleted in part is not created again: it is to go.
+    resting &= Q(resource__error__verb__isnull=True) | ~Q(resource__error__verb__in=removing())
     findings = Finding.objects.filter(ours, in_reach, state=FindingState.OPEN, tries__lt=MOST_TRIES)
-    failed_by = KeyTextTransform("verb", "resource__error")
-    findings = findings.annotate(failed_by=Coalesce(failed_by, Value(""), output_field=TextField()))
     # What others stand on first: a port needs its subnet, which needs its VPC.
     ranks = [When(kind=name, then=Value(kind.rank)) for name, kind in declared.items()]
     return findings.filter(orphaned | resting).order_by(Case(*ranks, default=Value(0)), "first_seen_at", "pk")
@@ -163,11 +161,6 @@ def _undecided(resource: Any) -> QuerySet[Finding]:
     a resync would detach while the guest may be using it."""
     seen = Finding.objects.live().filter(resource=resource, rule=Rule.UNSYNCED)
     return seen.filter(aspect__in=(MISPLACED, DOUBLED, ATTACHED))
-
-
-def _removing() -> list[str]:
-    """Return the verbs that remove. What one of them could not remove to its end is not made whole: it is to go."""
-    return [verb.name for verb in all_verbs() if verb.removes]
 
 
 def _failed_too_often(finding: Finding) -> bool:

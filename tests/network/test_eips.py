@@ -209,7 +209,7 @@ def test_without_a_host_that_could_look_an_eip_waits(owner: Actor, segment: Exte
 
 
 @pytest.mark.requirement("EI-2")
-def test_a_released_address_rests_for_the_time_that_is_set(
+def test_a_released_address_is_in_quarantine_for_the_time_that_is_set(
     owner: Actor, stranger: Actor, segment: ExternalSegment, project_a: Project
 ) -> None:
     eip = make_eip(segment, project_a)

@@ -64,7 +64,7 @@ def test_an_internal_one_has_an_address_of_its_subnet_for_its_whole_life(
     assert used(tenant_a) == 1
 
 
-def test_an_external_one_has_an_address_of_its_segment_that_rests_when_it_is_deleted(
+def test_the_address_of_an_external_one_is_in_quarantine_when_it_is_deleted(
     owner: Actor, segment: ExternalSegment
 ) -> None:
     eni = make(owner, segment=segment.pk)

@@ -120,7 +120,7 @@ def test_nics_get_an_ipv6_address_with_the_number_of_the_other_one(
     assert spec.ip6 == "fd12:3456:789a:1::2"
     free_nics(first)
     third = allocate_nic(subnet, make_machine(project_a, region))
-    assert third.ips[1] == "fd12:3456:789a:1::4"  # as its IPv4 address, one that was freed rests
+    assert third.ips[1] == "fd12:3456:789a:1::4"  # as its IPv4 address, one that was freed waits
 
 
 @pytest.mark.requirement("EN-4")

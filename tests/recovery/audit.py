@@ -28,6 +28,7 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.models import Operation, OperationLock, Resource, State
 from apps.network.models import Eni, Nic, ProviderNetwork, SecurityGroup, Subnet, Vpc
+from apps.network.verbs import PORTS_ONLY
 from apps.quotas.models import Quota
 from apps.storage.models import Disk, Snapshot
 from tests.recovery import audit_external
@@ -139,10 +140,6 @@ def _power() -> Iterator[str]:
                 yield f"{vm.name}: generation {status.generation} runs, {vm.generation} is wanted"
             if status.boot != vm.boot:
                 yield f"{vm.name}: boot {status.boot} runs, {vm.boot} is wanted"
-
-
-#: Verbs that change a VM's ports and nothing of its definition.
-PORTS_ONLY = ("vm.set_security_group", "vm.set_nic_bandwidth", "vm.add_ipv6")
 
 
 def _of_ports_only(vm: Vm) -> int:

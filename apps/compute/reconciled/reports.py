@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.network.verbs import PORTS_ONLY
 from apps.reconciliation.difference import Difference, Place
 from apps.reconciliation.models import Rule
 from apps.reconciliation.rules import AHEAD, AT_REST, DOUBLED, GENERATION, GRACE, MISPLACED, POWER, is_id
@@ -20,15 +21,14 @@ MOST_VMS = 2000
 
 # A running VM's definition may lag behind its row: what changes its ports alone counts a generation and changes
 # nothing in the definition, and a VM that is off gets a new definition at its next start.
-_PORTS_ONLY = "'vm.set_security_group', 'vm.set_nic_bandwidth', 'vm.add_ipv6'"
-_LAGS = f"""
+_LAGS = """
     s.power = 'on' AND s.generation < r.generation - (
         SELECT count(*) FROM lifecycle_operation o
-         WHERE o.resource_id = r.id AND o.verb IN ({_PORTS_ONLY}) AND o.sequence > COALESCE((
+         WHERE o.resource_id = r.id AND o.verb = ANY(%(ports_only)s) AND o.sequence > COALESCE((
             SELECT max(d.sequence) FROM lifecycle_operation d
              WHERE d.resource_id = r.id AND d.status = 'done'
                AND d.verb IN ('vm.create', 'vm.retry', 'vm.start', 'vm.restart', 'vm.resync')), 0))
-"""  # noqa: S608
+"""
 
 _COMPARE = f"""
 WITH host AS MATERIALIZED (
@@ -84,6 +84,7 @@ def differences(readings: Sequence[Reading], hosts: Mapping[UUID, Place]) -> Ite
         "powers": powers,
         "generations": generations,
         "grace": GRACE,
+        "ports_only": list(PORTS_ONLY),
     }
     with connection.cursor() as cursor:
         cursor.execute(_COMPARE, values)

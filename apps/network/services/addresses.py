@@ -5,8 +5,8 @@ the run of neighbours in use, whatever the subnet's size, and an address just fr
 (neighbours still remember its old MAC). Whoever allocates holds the subnet's row lock, so the unique constraint on
 (subnet, ip) is a second line, never hit.
 
-In a subnet with an IPv6 prefix a NIC's IPv6 address has the number of its IPv4 address, so it costs no search and rests
-as long. Chosen ones are behind all of these.
+In a subnet with an IPv6 prefix a NIC's IPv6 address has the number of its IPv4 address, so it costs no search and is
+used again as late. Chosen ones are behind all of these.
 """
 
 from __future__ import annotations

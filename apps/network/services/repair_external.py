@@ -43,7 +43,7 @@ def free_address(change: Change[ExternalSegment], *, address: str) -> ExternalSe
     freed = held.filter(ip=address).delete()[0] if is_address(address) else 0
     if not freed:
         raise Invalid(
-            {"address": [_("%(address)s is neither in conflict nor in quarantine.") % {"address": address}]}
+            {"address": [_("%(address)s has no conflict and is not in quarantine.") % {"address": address}]}
         )
     change.record(args={"address": address})
     push.resource_changed(segment)

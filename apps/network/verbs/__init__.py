@@ -147,6 +147,9 @@ VM_ADD_IPV6 = declare(
     )
 )
 
+#: What changes the ports of a VM, and nothing in its definition.
+PORTS_ONLY = (VM_SET_SECURITY_GROUP.name, VM_SET_NIC_BANDWIDTH.name, VM_ADD_IPV6.name)
+
 NETWORK_SET_RANGES = declare(
     Verb(
         "network.set_ranges",
