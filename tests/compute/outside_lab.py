@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -99,19 +98,23 @@ class Outside:
         return longest_gap(self.gateway(segment).command(()), address, action, arrived)
 
 
+#: Until its input ends: in a name space of processes a signal would reach only who entered it.
+_PING = 'ping -n -D -i 0.1 "$0" & read -r _; kill $!; wait'
+
+
 def longest_gap(
     seen_from: list[str], address: str, action: Callable[[], None], arrived: Callable[[], None]
 ) -> float:
     """Return the longest time in seconds without an answer to pings; `seen_from` begins the command that pings."""
-    command = [*seen_from, "ping", "-n", "-D", "-i", "0.1", address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pinging:
-        assert pinging.stdout is not None
+    command = [*seen_from, "sh", "-c", _PING, address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as pinging:
+        assert pinging.stdin is not None and pinging.stdout is not None
         printed = next(line for line in pinging.stdout if "bytes from" in line)
         try:
             action()
             arrived()
         finally:
-            pinging.send_signal(signal.SIGINT)
+            pinging.stdin.close()
         printed += pinging.stdout.read()
     at = [float(moment) for moment in re.findall(r"^\[(\d+\.\d+)\].*bytes from", printed, re.M)]
     return round(max(later - earlier for earlier, later in pairwise(at)), 2)

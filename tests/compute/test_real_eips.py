@@ -9,7 +9,9 @@ import pytest
 from onebox.shell import wait_until
 
 from apps.compute.models import Vm
-from apps.network.models import Eip, Eni
+from apps.drivers.specs import PortSpec
+from apps.network.elastic_specs import eni_port_spec
+from apps.network.models import Eip, Eni, Subnet, Vpc
 from tests.compute.outside_lab import (
     DATACENTRE4,
     DATACENTRE6,
@@ -19,10 +21,13 @@ from tests.compute.outside_lab import (
     Outside,
     elsewhere,
     lab,
+    longest_gap,
     outside,
     page,
 )
-from tests.network.edge_site import answers
+from tests.drivers.guests import Guest
+from tests.drivers.netns import PluggedIn, netns_guest
+from tests.network.edge_site import answers, namespace_of
 
 __all__ = ["lab", "outside"]
 
@@ -98,6 +103,51 @@ def test_an_external_nic_moves_between_running_vms_under_traffic(outside: Outsid
     outside.wait_page(second, DATACENTRE4, eni.address)
     outside.change("POST", f"/enis/{eni.pk}/unbind")
     assert not answers(outside.gateway(DATACENTRE4), eni.address)
+
+
+@pytest.mark.requirement("EN-1", "EN-2", "VM-11")
+def test_an_internal_nic_of_another_vpc_moves_between_running_vms_under_traffic(
+    outside: Outside, note: Note
+) -> None:
+    outside.change("POST", "/vpcs", {"name": "beside", "cidr": "172.16.0.0/16"})
+    vpc = Vpc.objects.get(name="beside")
+    outside.change("POST", "/subnets", {"name": "beside", "vpc": str(vpc.pk), "cidr": "172.16.1.0/24"})
+    subnet = Subnet.objects.get(vpc=vpc)
+    for name in ("roams", "pings"):
+        outside.change("POST", "/enis", {"name": name, "subnet": str(subnet.pk)})
+    roams, pings = (Eni.objects.get(name=name) for name in ("roams", "pings"))
+    first, second = outside.guests
+
+    def bind(guest: Guest) -> None:
+        outside.change("POST", f"/enis/{roams.pk}/bind", {"vm": guest.vm_id})
+
+    def reached(neighbour: PluggedIn[PortSpec]) -> None:
+        wait_until(
+            lambda: "1 received" in neighbour.exec("ping", "-c1", "-W1", roams.address, check=False),
+            f"{roams.address} to answer in its VPC",
+            seconds=60,
+        )
+
+    def has_it(neighbour: PluggedIn[PortSpec]) -> None:
+        reached(neighbour)
+        wait_until(
+            lambda: f" {roams.address}/" in second.output("ip addr"),
+            "the second guest to have it",
+            seconds=30,
+        )
+
+    port = eni_port_spec(pings)
+    assert isinstance(port, PortSpec)
+    with netns_guest(outside.site.box.hosts[0], port, str(subnet.gateway)) as neighbour:
+        bind(first)
+        reached(neighbour)
+        gap = longest_gap(
+            namespace_of(neighbour), roams.address, lambda: bind(second), lambda: has_it(neighbour)
+        )
+        note("seconds without an answer while an internal elastic NIC is moved", gap)
+        assert gap < LONGEST_GAP
+        assert f" {roams.address}/" not in first.output("ip addr")
+    outside.change("POST", f"/enis/{roams.pk}/unbind")
 
 
 @pytest.mark.requirement("EI-2", "EI-4", "NI-1", "VM-10")
