@@ -20,7 +20,7 @@ from apps.lifecycle.errors import Busy, Refused
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.requests import lock
-from apps.lifecycle.verbs import Verb, removes, removing
+from apps.lifecycle.verbs import Verb, removing
 from apps.reconciliation.declared import kinds
 from apps.reconciliation.finding_writer import push_findings
 from apps.reconciliation.models import Finding, FindingState, Rule
@@ -114,8 +114,6 @@ def _due() -> QuerySet[Finding]:
     in_reach = Q(host__isnull=True) | Q(host__last_report_at__gt=timezone.now() - SILENCE)
     orphaned = Q(resource__isnull=True, rule=Rule.ORPHAN)
     resting &= ~Q(Exists(_undecided(OuterRef("resource"))))
-    # What was deleted in part is not created again: it is to go.
-    resting &= Q(resource__error__verb__isnull=True) | ~Q(resource__error__verb__in=removing())
     findings = Finding.objects.filter(ours, in_reach, state=FindingState.OPEN, tries__lt=MOST_TRIES)
     # What others stand on first: a port needs its subnet, which needs its VPC.
     ranks = [When(kind=name, then=Value(kind.rank)) for name, kind in declared.items()]
@@ -146,7 +144,7 @@ def _ask(findings: list[Finding]) -> bool:
     if resource is None:
         operation = request_on_finding(SYSTEM, FINDING_FORCE_CLEAN, findings[0])
     else:
-        if _undecided(resource.pk).exists() or removes(str(resource.error.get("verb", ""))):
+        if _undecided(resource.pk).exists():
             return False
         kind = kinds()[resource.kind]
         assert kind.resync is not None, "what is repaired by itself has a resync"
@@ -157,10 +155,15 @@ def _ask(findings: list[Finding]) -> bool:
 
 
 def _undecided(resource: Any) -> QuerySet[Finding]:
-    """Return what only an administrator may decide: it was seen on a host that is not its own, or it has a disk that
-    a resync would detach while the guest may be using it."""
-    seen = Finding.objects.live().filter(resource=resource, rule=Rule.UNSYNCED)
-    return seen.filter(aspect__in=(MISPLACED, DOUBLED, ATTACHED))
+    """Return what only a person may decide.
+
+    It was seen on a host that is not its own, it has a disk that a resync would detach while the guest may be using
+    it, or it is missing since its deletion failed half-way: it is to go.
+    """
+    elsewhere = Q(rule=Rule.UNSYNCED, aspect__in=(MISPLACED, DOUBLED, ATTACHED))
+    going = Q(rule=Rule.STALE, target_id=F("resource_id"), resource__error__verb__in=removing())
+    going &= ~Q(resource__error__code="operation.cancelled")
+    return Finding.objects.live().filter(elsewhere | going, resource=resource)
 
 
 def _failed_too_often(finding: Finding) -> bool:

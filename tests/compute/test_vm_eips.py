@@ -12,9 +12,11 @@ from apps.compute.models import Vm
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.power import power_off_vm, start_vm
 from apps.compute.services.repair import force_clean_vm, resync_vm
+from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric
 from apps.drivers.specs import GATEWAY_V4, ExternalPortSpec
 from apps.lifecycle.actor import SYSTEM, Actor
+from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Invalid, Refused
 from apps.network.models import Eip, ExternalSegment, NicRole, SegmentAddress, Subnet, VpcUplink
 from apps.network.services.eip import create_eips, pick_egress, set_bandwidth
@@ -35,6 +37,8 @@ from tests.compute.eips import (
 from tests.compute.factories import Cloud, make_group, make_vm, settled
 from tests.network.external import DATA_CENTRE, INTERNET6, make_eip, make_segment
 from tests.network.factories import settle
+from tests.reconciliation.drift import look_twice, work
+from tests.reconciliation.planting import hypervisor
 
 pytestmark = pytest.mark.django_db
 
@@ -330,3 +334,17 @@ def test_vms_from_before_get_an_external_nic_once(
     external = nic_of(vm)
     assert external.mac and external.mac != nic_of(vm, NicRole.INTERNAL).mac
     assert (external.security_group, external.subnet, external.mbit_in) == (group, None, 0)
+
+
+def test_a_vm_whose_deletion_failed_half_way_is_not_defined_again_for_its_eip(
+    cloud: Cloud, vm: Vm, eip: Eip, owner: Actor
+) -> None:
+    settle(bind_eip(owner, eip, carrier=vm.pk, delivery="translated"))
+    refused = DriverError("No.", code="tried.refused", permanent=True)
+    cloud.world.fail("volumes.ensure_volume_absent", refused)
+    execute(delete_vm(owner, vm).pk)
+    look_twice()
+    work()
+    assert not hypervisor(cloud, vm).status(str(vm.pk)).exists
+    settle(delete_vm(owner, Vm.objects.get(pk=vm.pk)))
+    assert not Vm.objects.filter(pk=vm.pk).exists()

@@ -22,7 +22,7 @@ from apps.lifecycle.legality import possibilities
 from apps.lifecycle.models import OperationStatus
 from apps.network.models import Eip, Nic, NicRole, Subnet
 from apps.network.services.eip_binding import bind_eip
-from apps.network.services.nic import add_ipv6
+from apps.network.services.nic import add_ipv6, set_nic_bandwidth
 from apps.network.services.subnet import add_ipv6 as add_ipv6_to_subnet
 from apps.network.specs import port_spec
 from apps.reconciliation.models import Rule
@@ -129,6 +129,21 @@ def test_an_ipv6_address_that_could_not_be_applied_is_added_again(
     assert internal_port(cloud, vm).ip6 == "fd12:3456:789a:1::2"
     with pytest.raises(NotNow, match="already has an IPv6 address"):
         add_ipv6(owner, Vm.objects.get(pk=vm.pk))
+
+
+def test_a_guest_gets_the_address_though_another_operation_followed_the_failed_one(
+    cloud: Cloud, subnet: Subnet, owner: Actor
+) -> None:
+    vm = make_vm(owner, cloud, subnet, image=image_with_agent(cloud).pk)
+    dual(owner, subnet)
+    backends.memory_world().fail("fabric.ensure_port", DriverError("No.", code="t.refused", permanent=True))
+    execute(add_ipv6(owner, vm).pk)
+    settle(set_nic_bandwidth(owner, Vm.objects.get(pk=vm.pk), role="internal", mbit_in=10, mbit_out=10))
+    look_twice()
+    assert work() == ["vm.resync"]
+    network = guest_network(cloud, Vm.objects.get(pk=vm.pk))
+    assert network is not None
+    assert "fd12:3456:789a:1::2/64" in [a.address for nic in network.nics for a in nic.addresses]
 
 
 @pytest.mark.requirement("EI-6")

@@ -97,6 +97,28 @@ def test_a_vm_that_could_not_be_deleted_to_its_end_is_not_made_whole(
     assert work() == ["vm.delete"] and not Vm.objects.filter(pk=done.target_id).exists()
 
 
+def failed_to_delete(vm: Vm, code: str) -> None:
+    Resource.objects.filter(pk=vm.pk).update(
+        error={"verb": "vm.delete", "code": code, "message": "No.", "hint": ""}
+    )
+
+
+def test_a_vm_whose_deletion_was_cancelled_is_made_whole(cloud: Cloud, vm: Vm) -> None:
+    failed_to_delete(vm, "operation.cancelled")
+    hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
+    look_twice()
+    assert work() == ["vm.resync"]
+
+
+def test_what_a_vm_lacks_that_is_still_there_is_repaired_though_its_deletion_failed(
+    cloud: Cloud, vm: Vm
+) -> None:
+    failed_to_delete(vm, "tried.refused")
+    forget(cloud, PortSpec, vm.nics.get(role=NicRole.INTERNAL).pk)
+    look_twice()
+    assert work() == ["vm.resync"]
+
+
 def test_a_lost_volume_is_for_the_administrator_and_never_made_anew(cloud: Cloud, vm: Vm) -> None:
     disk = vm.disks.get()
     with cloud.world.records() as state:
@@ -315,6 +337,15 @@ def test_binding_another_group_needs_no_new_definition(
     change(cloud, PORTS, vm.nics.get(role="internal").pk, generation=5)
     look_twice()
     assert work() == ["vm.resync"], "that explains one generation, not more"
+
+
+def test_a_resync_of_ports_alone_is_no_new_definition(cloud: Cloud, vm: Vm, owner: Actor) -> None:
+    execute(set_nic_bandwidth(owner, vm, role=NicRole.INTERNAL, mbit_in=10, mbit_out=10).pk)
+    forget(cloud, PortSpec, vm.nics.get(role=NicRole.INTERNAL).pk)
+    look_twice()
+    assert work() == ["vm.resync"]
+    look_twice()
+    assert work() == []
 
 
 def test_another_bandwidth_needs_no_new_definition(vm: Vm, owner: Actor) -> None:

@@ -18,6 +18,7 @@ from apps.infrastructure.models import Host
 from apps.infrastructure.reachability import is_silent
 from apps.lifecycle.models import State
 from apps.lifecycle.operation_context import OperationContext
+from apps.lifecycle.verbs import removes
 from apps.network.carriers import applies
 from apps.network.operations.ports import ensure_ports
 from apps.network.services.carried import leaving_eips
@@ -63,6 +64,8 @@ def _configure(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host
     except DriverError as error:
         if error.code != VM_MISSING:
             raise
+        if removes(str(vm.error.get("verb", ""))):
+            return  # its deletion failed half-way: it is to go
         hypervisor.ensure_vm(spec)
     state = hypervisor.ensure_guest_network(str(vm.pk), vm_guest_network(vm))
     Vm.objects.filter(pk=vm.pk).update(

@@ -27,6 +27,7 @@ _LAGS = """
          WHERE o.resource_id = r.id AND o.verb = ANY(%(ports_only)s) AND o.sequence > COALESCE((
             SELECT max(d.sequence) FROM lifecycle_operation d
              WHERE d.resource_id = r.id AND d.status = 'done'
+               AND d.args ->> 'definition' IS DISTINCT FROM 'false'  -- a resync of ports alone
                AND d.verb IN ('vm.create', 'vm.retry', 'vm.start', 'vm.restart', 'vm.resync')), 0))
 """
 
