@@ -93,6 +93,12 @@ def test_a_host_leaves_its_and_its_vms_counters_apart_from_its_reports(agent: Re
     assert report_of(agent).observation.usage == ()
 
 
+def last_words(agent: RealAgent, vm: VmSpec) -> str:
+    """Return what QEMU and libvirt wrote last: why a VM has gone."""
+    log = f"/var/log/libvirt/qemu/vm-{vm.id}.log"
+    return agent.host.exec("sh", "-c", f"tail -n 5 {log}; journalctl -u libvirtd -n 30 --no-pager")
+
+
 @pytest.mark.requirement("OP-2")
 def test_a_killed_libvirtd_takes_no_vm_with_it_and_is_used_again_when_back(
     agent: RealAgent, vm: VmSpec
@@ -109,5 +115,7 @@ def test_a_killed_libvirtd_takes_no_vm_with_it_and_is_used_again_when_back(
             assert error.code == "hypervisor.unreachable", error
             assert time.monotonic() < give_up, "libvirt was not reached again"
     assert status.power is Power.ON
-    agent.host.exec("virsh", "-q", "destroy", f"vm-{vm.id}")
+    assert agent.host.exec("pgrep", "-f", f"guest=vm-{vm.id}", check=False), last_words(agent, vm)
+    destroyed = agent.host.exec("sh", "-c", f"virsh -q destroy vm-{vm.id} 2>&1", check=False)
+    assert "error" not in destroyed, f"{destroyed}\n{last_words(agent, vm)}"
     wait_for_status(agent, VmStatus(vm.id, exists=True, power=Power.OFF, boot=1, generation=1), 4)

@@ -14,17 +14,21 @@ from apps.drivers.specs import ExternalPortSpec, PortSpec, VolumeSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.lifecycle import engine
+from apps.lifecycle.models import Operation, OperationStatus
 from apps.network.models import Eip, Eni, Subnet
 from apps.network.services.eip_binding import bind_eip
 from apps.network.specs import port_spec
 from apps.quotas.models import Quota
 from apps.quotas.services import reserve_quota
+from apps.reconciliation.models import Finding, FindingState, Rule
+from apps.reconciliation.rules import GENERATION
 from apps.storage.specs import volume_spec
 from tests import factories
 from tests.compute.elastic import make_bound
 from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_vm
 from tests.network.external import make_eip, make_segment
 from tests.recovery.audit import audit, strangers
+from tests.recovery.crash.explained import unexplained
 from tests.storage.factories import done
 
 pytestmark = pytest.mark.django_db
@@ -126,3 +130,21 @@ def test_addresses_that_are_half_way_or_at_another_place_are_found(
         f"the guest of {vm.name} is to configure",
     ):
         assert words in found, words
+
+
+def test_what_a_refused_operation_left_in_a_vms_port_is_explained_by_it(vm: Vm) -> None:
+    nic = vm.nics.exclude(subnet=None).get()
+    left = Finding.objects.create(
+        rule=Rule.UNSYNCED,
+        aspect=GENERATION,
+        kind="nic",
+        target_id=nic.pk,
+        name=vm.name,
+        resource=vm,
+        state=FindingState.REPAIRED,
+    )
+    assert list(unexplained()) == [left]
+    Operation.objects.filter(target_id=vm.pk).update(status=OperationStatus.FAILED)
+    assert list(unexplained()) == []
+    Finding.objects.update(state=FindingState.OPEN)
+    assert list(unexplained()) == [left], "it was not repaired"

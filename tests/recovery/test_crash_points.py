@@ -19,20 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from onebox import environment
 from onebox.shell import OneboxError, patience, wait_until
 
-from apps.lifecycle.models import Operation, OperationStatus
-from apps.reconciliation.models import Finding, FindingState, Rule
+from apps.lifecycle.models import Operation
+from apps.reconciliation.models import Finding
 from tests.platform_fixtures import Platform
 from tests.recovery.audit import audit
 from tests.recovery.conftest import SETTLE_SECONDS
 from tests.recovery.crash import table
 from tests.recovery.crash.breaking import verbs_with_a_handler
+from tests.recovery.crash.explained import unexplained
 from tests.recovery.crash.points import During, Point, Result, Way
-from tests.recovery.crash.recipes import PLANTED, RECIPES
+from tests.recovery.crash.recipes import RECIPES
 from tests.recovery.crash.verdicts import Outcome, Verdict, judge
 from tests.sampling import chosen_now, is_whole
 
@@ -114,20 +114,8 @@ def outcomes(
         settle()
         repairs_failed = [str(row) for row in Operation.objects.filter(pk__in=set(failed()) - failed_before)]
         breaking.tell("go on")
-    leaks = [*audit(), *map(_words, _unexplained())]
+    leaks = [*audit(), *map(_words, unexplained())]
     return Outcomes(result, verdicts, repairs_failed, leaks)
-
-
-def _unexplained() -> QuerySet[Finding]:
-    """Return what the reconciler has found that no operation explains which was refused for good.
-
-    One of these leaves a difference until somebody repairs it. A slow campaign gives the reconciler time to see it.
-    """
-    refused = Operation.objects.filter(status=OperationStatus.FAILED, target_id=OuterRef("target_id"))
-    of_refused = Finding.objects.filter(Exists(refused))
-    repaired = Q(pk__in=of_refused.filter(state=FindingState.REPAIRED))
-    deleted = Q(pk__in=of_refused.filter(rule=Rule.STALE, resource=None))
-    return Finding.objects.shown().exclude(name=PLANTED).exclude(repaired | deleted)
 
 
 def _words(finding: Finding) -> str:
