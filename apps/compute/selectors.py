@@ -17,7 +17,14 @@ from apps.lifecycle.models import Resource, State
 from apps.network.models import Eip, Nic
 from apps.storage.models import Disk
 
-_NOT_SHOWN = {"sealed_user_data", "sealed_password_hash", "ssh_keys", "first_boot_done_at", "guest_uid"}
+_NOT_SHOWN = {
+    "sealed_user_data",
+    "sealed_password_hash",
+    "ssh_keys",
+    "first_boot_done_at",
+    "guest_uid",
+    "resize_host",
+}
 # Of what a VM refers to, lists show little more than names: reading whole rows would cost more than all the rest.
 _SHOWN = [
     *(field.name for field in Vm._meta.concrete_fields if field.name not in _NOT_SHOWN),
@@ -27,6 +34,7 @@ _SHOWN = [
     "cluster__alias",
     "image__name",
     "instance_type__name",
+    "resize_type__name",
     *(f"{related}__{column}" for related in ("tenant", "project") for column in ("uid", "name")),
     "region__name",
     "region__label",
@@ -77,7 +85,7 @@ def visible_vms(actor: Actor) -> QuerySet[Vm]:
     return (
         # All rows of this table are VMs, but only with the kind named can PostgreSQL walk the index of lists.
         visible(actor, Vm.objects.filter(kind="vm"))  # type: ignore[no-redef]  # declared on Vm for callers
-        .select_related("host", "cluster", "image", "instance_type")
+        .select_related("host", "cluster", "image", "instance_type", "resize_type")
         .only(*_SHOWN)
         .prefetch_related(
             Prefetch("nics", _NICS, to_attr="shown_nics"),

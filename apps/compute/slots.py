@@ -15,6 +15,7 @@ from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
+from apps.compute.pages.vm_resize import resize_notice
 from apps.compute.reachability import guest_steps, power_steps
 from apps.compute.selectors import visible_images, with_system_disk
 from apps.compute.services.instance_type import create_default_types
@@ -69,7 +70,7 @@ CARDS.fill(
     CardSlot("host", "compute/host_busiest.html", host_card),
     CardSlot("compute_cluster", "compute/vm_counts.html", cluster_card),
 )
-NOTICES.fill(NoticeSlot(paused_notice, "storage_cluster"))
+NOTICES.fill(NoticeSlot(paused_notice, "storage_cluster"), NoticeSlot(resize_notice, "vm"))
 RELATED.fill(RelatedSlot("storage_cluster", used_by=storage_vms))
 HOME_CARDS.fill(HomeCardSlot("portal", "compute/home_vms.html", home_vms))
 FIRST_STEPS.fill(

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from apps.compute.given_up import mark_copy_failed
+from apps.compute.given_up import forget_hot_add, forget_resize, mark_copy_failed
 from apps.compute.models import Vm
 from apps.lifecycle.models import State
 from apps.lifecycle.models.status import Status
@@ -62,6 +62,28 @@ def _must_be_resumable(vm: Any) -> Text | None:
 
 def _needs_a_host(vm: Any) -> Text | None:
     return None if vm.host_id else _("The VM has no host.")
+
+
+def _must_be_settled(vm: Any) -> Text | None:
+    if vm.is_on and vm.resize_unsettled:
+        return _("The last hot add did not finish. Retry it, or restart the VM.")
+    return _needs_a_host(vm)
+
+
+def _must_be_growable(vm: Any) -> Text | None:
+    if not vm.is_on:
+        return _("The VM is stopped. Resize it instead.")
+    if not vm.hot_vcpu:
+        return _("The VM was started without hot-add support. Prepare a resize and restart the VM.")
+    return _must_run(vm)
+
+
+def _must_be_prepared(vm: Any) -> Text | None:
+    if vm.resize_vcpu is None:
+        return _("No resize is prepared.")
+    if vm.is_on and vm.resize_unsettled:
+        return _("The VM may already use part of the new size. Restart the VM.")
+    return None
 
 
 def _must_have_copies(image: Any) -> Text | None:
@@ -144,6 +166,41 @@ VM_FINISH_FIRST_BOOT = declare(
     )
 )
 VM_RENAME = declare(rename_verb("vm"))
+# Of a VM that runs it prepares what the next restart does.
+VM_RESIZE = declare(
+    Verb(
+        "vm.resize",
+        _("Resize"),
+        _("Resizing"),
+        permission="manage",
+        obstacle=_must_be_settled,
+        abandoned=forget_resize,
+        icon="arrows-maximize",
+        status=Status.RESIZING,
+    )
+)
+VM_HOT_ADD = declare(
+    Verb(
+        "vm.hot_add",
+        _("Hot add CPU and memory"),
+        _("Resizing"),
+        permission="manage",
+        obstacle=_must_be_growable,
+        abandoned=forget_hot_add,
+        icon="cpu",
+        status=Status.RESIZING,
+    )
+)
+VM_DISCARD_RESIZE = declare(
+    Verb(
+        "vm.discard_resize",
+        _("Discard prepared resize"),
+        _("Discarding"),
+        permission="manage",
+        obstacle=_must_be_prepared,
+        icon="x",
+    )
+)
 VM_RETRY = declare(retry_verb("vm"))
 VM_DELETE = declare(delete_verb("vm", cancel=Cancel.ANY_TIME, taken_back=_want_what_is_seen))
 

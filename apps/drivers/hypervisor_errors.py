@@ -68,6 +68,17 @@ def taken_nic_slot(vm_id: str, slot: int) -> DriverError:
     )
 
 
+def no_head_room(vm_id: str, vcpu: int, memory_mib: int) -> DriverError:
+    """The VM was not started so that it can grow that far."""
+    return DriverError(
+        _("VM %(vm_id)s can grow to %(vcpu)s vCPUs and %(memory)s MiB while it runs, no further."),
+        values={"vm_id": vm_id, "vcpu": vcpu, "memory": memory_mib},
+        code="hypervisor.no_head_room",
+        permanent=True,
+        hint=_("Restart the VM to apply the new size."),
+    )
+
+
 def unguarded_nic(vm_id: str, words: str) -> DriverError:
     """A NIC was plugged in, and the host could not be guarded against it: it stays disconnected."""
     return DriverError(

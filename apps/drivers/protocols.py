@@ -40,6 +40,7 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VmDisks,
     VmNics,
+    VmSize,
     VmSpec,
     VmStatus,
     VolumeSpec,
@@ -104,6 +105,17 @@ class Hypervisor(Protocol):
     @host_verb(changes=False)
     def nics(self, vm_id: str) -> VmNics:
         """Return which NICs a VM has; none for a VM this host does not know."""
+
+    def ensure_size(self, spec: VmSpec) -> VmSize:
+        """Bring the definition of a VM to `spec`, and a VM that runs up to its size; return what it has now.
+
+        Never down: a running VM that has more keeps it until its next start. Memory comes before vCPUs. More than the
+        VM was started to grow to is refused, and nothing changed (`hypervisor.no_head_room`).
+        """
+
+    @host_verb(changes=False)
+    def size(self, vm_id: str) -> VmSize:
+        """Return how large a VM is that runs, and how large it can become; nothing of one that does not."""
 
     def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
         """Keep what the guest agent of a defined VM shall configure, configure it if the VM runs, and return how it is.

@@ -54,17 +54,28 @@ class _Candidate:
         )
 
 
-def place(cluster: ComputeCluster, need: Need, count: int = 1) -> list[UUID]:
-    """Promise room for `count` VMs and return the id of each one's host. Raises NoCapacity, and promises nothing."""
+def place(cluster: ComputeCluster, need: Need, count: int = 1, *, but: UUID | None = None) -> list[UUID]:
+    """Promise room for `count` VMs and return the id of each one's host, never `but`.
+
+    Raises NoCapacity, and promises nothing.
+    """
     if count > 1:
         ComputeCluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     for _attempt in range(TRIES):
-        chosen = _spread(_candidates(cluster, need, count), need, count)
+        chosen = _spread(_candidates(cluster, need, count, but), need, count)
         if not chosen:
             break
         if _reserve(Counter(chosen), need):
             return chosen
     raise no_capacity(cluster, capacity_forecast(cluster, need), count)
+
+
+def reserve_more(host_id: UUID, more: Need) -> bool:
+    """Promise more room on a host that has a VM already; False, and nothing is promised, when it has too little.
+
+    Call last in the transaction, as with `place`. That the host takes no new VMs does not matter to those it has.
+    """
+    return _reserve(Counter([host_id]), more)
 
 
 def release(host_id: UUID | None, need: Need) -> None:
@@ -87,13 +98,14 @@ def healthy(cluster: ComputeCluster) -> QuerySet[Host]:
     )
 
 
-def _candidates(cluster: ComputeCluster, need: Need, count: int) -> list[_Candidate]:
+def _candidates(cluster: ComputeCluster, need: Need, count: int, but: UUID | None = None) -> list[_Candidate]:
     share = Greatest(
         Cast("vcpu_reserved", FloatField()) / F("vcpu_capacity"),
         Cast("memory_reserved_mib", FloatField()) / F("memory_capacity_mib"),
     )
     rows = (
         healthy(cluster)
+        .exclude(pk__in=[but] if but else [])
         .filter(
             vcpu_capacity__gte=F("vcpu_reserved") + need.vcpu,
             memory_capacity_mib__gte=F("memory_reserved_mib") + need.memory_mib,

@@ -156,6 +156,15 @@ CAUSES: dict[str, TenantText] = {
     "vm.paused": TenantText(
         _("The guest is paused and cannot shut down."), _("Restart or power off the VM.")
     ),
+    "vm.not_off": TenantText(
+        _("The VM is running. It cannot move to another host."), _("Stop the VM, then resize it.")
+    ),
+    "vm.disk_out_of_reach": TenantText(
+        _("The VM cannot move to a host with more room. Your administrator has been notified."), _ASK
+    ),
+    "hypervisor.no_head_room": TenantText(
+        _("The VM cannot grow so far while it runs."), _("Restart the VM to apply the new size.")
+    ),
     "vm.guest_ignored_shutdown": TenantText(
         _("The guest did not shut down in time."), _("Shut down from inside the guest, or power off the VM.")
     ),
@@ -239,6 +248,7 @@ STEPS: dict[str, str] = {
     "Setting the power state on %(host)s": _("Setting the power state"),
     "Looking for the VM on %(host)s": _("Checking the host"),
     "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
+    "Moving to %(host)s": _("Moving to another host"),
     "Attaching on %(host)s": _("Attaching"),
     "Attaching the NIC on %(host)s": _("Attaching the NIC"),
     "Another machine answers at %(address)s (%(mac)s).": _("Another machine answers at %(address)s."),
@@ -289,6 +299,9 @@ STEPS: dict[str, str] = {
             "The disk is not attached to this VM any more. Nothing was changed.",
             "Waiting for the guest to release the disk",
             "Requesting a guest shutdown",
+            "Resizing",
+            "Adding vCPUs and memory",
+            "The VM is running. It gets the new size at its next restart.",
             "Applying the security group to %(ip)s",
             "Resizing the disks",
             "Checking and copying the image",

@@ -38,6 +38,7 @@ VERBS = {verb.name: verb for protocol in HOST_PROTOCOLS for verb in verbs_of(pro
 READING = {
     *("hypervisor.status", "hypervisor.open_console", "hypervisor.close_console", "hypervisor.observe"),
     *("hypervisor.screenshot", "hypervisor.disks", "hypervisor.nics", "hypervisor.mounts"),
+    "hypervisor.size",
     "hypervisor.probe_addresses",
     *("volumes.observe", "volumes.inventory", "volumes.ensure_independent"),
 }

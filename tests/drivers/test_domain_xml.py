@@ -86,6 +86,21 @@ def test_windows_gets_local_time_its_timers_and_one_socket(host: HostSettings) -
         assert enlightened == [] and "hypervclock" not in timers, "emulation has no Hyper-V interfaces"
 
 
+@pytest.mark.requirement("VM-7")
+@pytest.mark.parametrize("vm", [VM, WINDOWS], ids=["linux", "windows"])
+def test_a_vm_that_can_grow_has_places_for_vcpus_and_memory(vm: VmSpec) -> None:
+    domain = ET.fromstring(xml_of(replace(vm, most_vcpu=16, most_memory_mib=16384)))
+    vcpu, memory, most, cell = (
+        domain.find(path) for path in ("vcpu", "memory", "maxMemory", "cpu/numa/cell")
+    )
+    assert vcpu is not None and memory is not None and most is not None and cell is not None
+    assert (vcpu.text, vcpu.get("current")) == ("16", str(vm.vcpu))
+    assert (memory.text, most.text, most.attrib) == ("4096", "16384", {"slots": "16", "unit": "MiB"})
+    assert (cell.get("cpus"), cell.get("memory")) == ("0-15", "4096")
+    topology = domain.find("cpu/topology")
+    assert (topology is not None and topology.get("cores")) == ("16" if vm is WINDOWS else False)
+
+
 def test_linux_gets_utc_and_no_interfaces_of_hyper_v() -> None:
     domain = ET.fromstring(xml_of(host=KVM))
     assert ET.tostring(domain.find("clock"), encoding="unicode").strip() == '<clock offset="utc" />'  # type: ignore[arg-type]

@@ -88,6 +88,10 @@ COMPARED: dict[str, tuple[str, str]] = {
     "VmStatus.resumable": ("only itself: it is the host's to say", BOUND),
     "VmStatus.guest_agent": ("only itself: it is the host's to say", BOUND),
     "VmStatus.disks": ("rows of disks of VMs on this host; a difference is a finding", ATTACHMENTS),
+    **dict.fromkeys(
+        ("VmSize.vcpu", "VmSize.memory_mib", "VmSize.most_vcpu", "VmSize.most_memory_mib"),
+        ("the size of the row before, of a VM on this host", BOUND),
+    ),
     "ReportedDisk.id": ("rows of disks of VMs on this host", ATTACHMENTS),
     "ReportedDisk.size_bytes": ("the size of the row; a difference is a finding", BOUND),
     "ReportedDisk.iops": ("the limit of the row; a difference is a finding", BOUND),

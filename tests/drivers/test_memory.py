@@ -30,6 +30,7 @@ from tests.drivers.contracts.external import ExternalContract
 from tests.drivers.contracts.fabric import FabricContract, refused
 from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract, wait_until_off
 from tests.drivers.contracts.nics import GuestNetworkContract, NicsContract, a_network, a_nic, with_nics
+from tests.drivers.contracts.sizes import SizesContract
 from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
 from tests.drivers.samples import a_pool, a_vm, a_volume, a_vpc, new_id
 
@@ -91,6 +92,10 @@ class TestMemoryDisks(DisksContract):
         volume = a_volume(pool)
         volumes.ensure_volume(volume)
         return volume
+
+
+class TestMemorySizes(SizesContract):
+    pass
 
 
 class TestMemoryNics(NicsContract):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apps.compute.models import Vm
-from apps.compute.services import delete, power, snapshot
+from apps.compute.models import Image, InstanceType, Vm
+from apps.compute.services import delete, power, resize, snapshot
 from apps.compute.services.disk_attachment import attach_disk
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
@@ -36,6 +36,9 @@ from tests.security.words import (
     api,
     pages,
 )
+
+if TYPE_CHECKING:
+    from tests.security.world import World
 
 
 def _create_vm(environment: Environment, _nothing: object = None, **more: Any) -> Operation:
@@ -133,6 +136,28 @@ def _open_console(environment: Environment, vm: Vm) -> Operation:
     return operation
 
 
+def _resize(environment: Environment, vm: Vm) -> Operation:
+    return resize.resize_vm(environment.owner, vm, instance_type=_type_of(vm, 4))
+
+
+def _growable_vm(environment: Environment) -> Vm:
+    """A running VM that was started with room to grow."""
+    Image.objects.filter(pk=environment.image.pk).update(hot_upgrade=True)
+    return make_vm(environment)
+
+
+def _hot_add(environment: Environment, vm: Vm) -> Operation:
+    return resize.hot_add(environment.owner, vm, instance_type=_type_of(vm, 2))
+
+
+def _type_of(vm: Vm, vcpu: int) -> int:
+    return InstanceType.objects.get(cluster=vm.cluster_id, vcpu=vcpu).pk
+
+
+def _larger(world: World) -> dict[str, Any]:
+    return {"instance_type": _type_of(world.vm, 2)}
+
+
 CASE = KindCase(
     "vm",
     "vms",
@@ -152,6 +177,9 @@ CASE = KindCase(
         set_nic_bandwidth=A_MANAGE,
         add_ipv6=A_MANAGE,
         snapshot_disks=A_MANAGE,
+        resize=A_MANAGE,
+        hot_add=A_MANAGE,
+        discard_resize=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -167,6 +195,9 @@ CASE = KindCase(
         set_security_group=P_MANAGE,
         set_nic_bandwidth=P_MANAGE,
         add_ipv6=P_MANAGE,
+        resize=P_MANAGE,
+        hot_add=P_MANAGE,
+        discard_resize=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
@@ -179,7 +210,7 @@ CASE = KindCase(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
-        "add_ipv6 rename delete",
+        "add_ipv6 resize hot_add discard_resize rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -209,11 +240,15 @@ CASE = KindCase(
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "console": lambda w: {"kind": "browser"},
         "snapshot_disks": lambda w: {"name": "new"},
+        "resize": _larger,
+        "hot_add": _larger,
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "snapshot_disks": lambda w: {"name": "new"},
+        "resize": _larger,
+        "hot_add": _larger,
     },
     recipes={
         "create": Recipe(_create_with_parts, _unbound_eip),
@@ -242,6 +277,8 @@ CASE = KindCase(
         "snapshot_disks": Recipe(
             lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
         ),
+        "resize": Recipe(_resize, _stopped_vm),
+        "hot_add": Recipe(_hot_add, _growable_vm),
         "console": Recipe(_open_console, make_vm),
         "resync": Recipe(RESYNC, _connected),
         "roll_back": Recipe(ROLL_BACK, make_vm),

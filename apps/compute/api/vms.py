@@ -35,8 +35,11 @@ from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
+    VM_DISCARD_RESIZE,
+    VM_HOT_ADD,
     VM_POWER_OFF,
     VM_RENAME,
+    VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
     VM_SHUT_DOWN,
@@ -168,6 +171,21 @@ class DeleteVmBody(serializers.Serializer[Any]):
     )
 
 
+class ResizeBody(serializers.Serializer[Any]):
+    instance_type = NumberId(help_text="Of the VM's cluster.")
+
+
+class PreparedResizeOut(serializers.Serializer[Any]):
+    instance_type = ReferenceOut(allow_null=True, help_text="null: it has been deleted since.")
+    vcpu = serializers.IntegerField()
+    memory_gib = serializers.IntegerField()
+
+
+class HotAddOut(serializers.Serializer[Any]):
+    max_vcpu = serializers.IntegerField()
+    max_memory_gib = serializers.IntegerField()
+
+
 class VmSnapshotBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
     description = LineField(max_length=255, required=False, allow_blank=True, default="")
@@ -201,6 +219,13 @@ class VmOut(ResourceOut):
     vcpu = serializers.IntegerField()
     memory_gib = serializers.IntegerField()
     instance_type = ReferenceOut(allow_null=True)
+    prepared_resize = PreparedResizeOut(
+        allow_null=True, help_text="Size that takes effect when the VM is next restarted or started."
+    )
+    hot_add = HotAddOut(
+        allow_null=True,
+        help_text="Up to what the VM can grow since its last start; null: its image does not support hot-add.",
+    )
     image = ReferenceOut(allow_null=True)
     key_pairs = VmKeyPairOut(
         many=True,
@@ -230,6 +255,15 @@ class VmOut(ResourceOut):
             "vcpu": row.vcpu,
             "memory_gib": row.memory_gib,
             "instance_type": _named(row.instance_type),
+            "prepared_resize": row.resize
+            and {
+                "instance_type": _named(row.resize_type),
+                "vcpu": row.resize.vcpu,
+                "memory_gib": row.resize.memory_mib // 1024,
+            },
+            "hot_add": {"max_vcpu": row.hot_vcpu, "max_memory_gib": row.hot_memory_mib // 1024}
+            if row.hot_vcpu
+            else None,
             "image": _named(row.image),
             "key_pairs": row.key_pairs,
             "user_data_sha256": None,
@@ -290,6 +324,9 @@ class VmApi(ResourceApi):
         Action(VM_SET_NIC_BANDWIDTH, NicBandwidthBody),
         Action(VM_ADD_IPV6),
         Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
+        Action(VM_RESIZE, ResizeBody),
+        Action(VM_HOT_ADD, ResizeBody),
+        Action(VM_DISCARD_RESIZE, immediate=True),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

@@ -70,6 +70,19 @@ class Vm(Kind):
     vcpu = models.PositiveSmallIntegerField()
     memory_mib = models.PositiveIntegerField()
 
+    # The size it gets at its next start, or that a task is about to give it; its room is reserved, on `resize_host` if
+    # it moves there. resize_unsettled: a running VM may have part of it already.
+    resize_type = models.ForeignKey(InstanceType, models.SET_NULL, null=True, blank=True, related_name="+")
+    resize_vcpu = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
+    resize_memory_mib = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    resize_host = models.ForeignKey(
+        Host, models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+    resize_unsettled = models.BooleanField(default=False, db_default=False, editable=False)
+    # Up to what it can grow since it was started last; 0: not at all.
+    hot_vcpu = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    hot_memory_mib = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+
     power = models.CharField(max_length=3, choices=Power, default=Power.ON)
     power_seen = models.CharField(max_length=3, choices=Power, default=Power.OFF)
     power_seen_at = models.DateTimeField(default=timezone.now)
@@ -159,8 +172,20 @@ class Vm(Kind):
 
     @property
     def need(self) -> Need:
-        """Return the room it takes on its host."""
+        """Return the room it takes on its host, and of its quota: that of the larger size while it is resized."""
+        return self.size.larger(self.resize) if self.resize is not None else self.size
+
+    @property
+    def size(self) -> Need:
+        """Return the size it has now."""
         return Need(self.vcpu, self.memory_mib)
+
+    @property
+    def resize(self) -> Need | None:
+        """Return the size it gets at its next start, None when it keeps its own."""
+        if self.resize_vcpu is None or self.resize_memory_mib is None:
+            return None
+        return Need(self.resize_vcpu, self.resize_memory_mib)
 
     @property
     def memory_gib(self) -> int:

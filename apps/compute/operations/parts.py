@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import Vm
 from apps.compute.operations.fencing import fence_if_off
 from apps.compute.operations.image_copy import wait_for_copy
+from apps.compute.operations.sizes import apply_resize
 from apps.compute.specs import vm_guest_network, vm_spec
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import Power as DriverPower
@@ -73,11 +74,20 @@ def tell_guest(hypervisor: Hypervisor, vm: Vm) -> None:
 
 
 def switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host) -> None:
-    """Define a VM from `load_vm` and start it. Its host configures the guest's network once the guest is up."""
-    hypervisor.ensure_vm(vm_spec(vm))
+    """Define a VM from `load_vm` and start it, with the size that was prepared for it.
+
+    Its host configures the guest's network once the guest is up.
+    """
+    if vm.resize is not None and hypervisor.status(str(vm.pk)).power is DriverPower.OFF:
+        apply_resize(run, vm)
+    spec = vm_spec(vm)
+    hypervisor.ensure_vm(spec)
     has_ipv6 = any(nic.ip6 for nic in vm.nics.all())
     if vm.bound_eips or has_ipv6 or vm.state != State.PENDING:
         tell_guest(hypervisor, vm)
     fence_if_off(run, hypervisor, vm, host)
     run.no_stop_now()  # cancelled after this, the guest would run all the same
-    hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)
+    status = hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)
+    if status.boot == vm.boot and (vm.hot_vcpu, vm.hot_memory_mib) != (spec.most_vcpu, spec.most_memory_mib):
+        most = {"hot_vcpu": spec.most_vcpu, "hot_memory_mib": spec.most_memory_mib}
+        Vm.objects.filter(pk=vm.pk).update(**most)

@@ -16,11 +16,16 @@ from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.pages.vm_disks import vm_disks
 from apps.compute.pages.vm_network import vm_network
 from apps.compute.pages.vm_overview import overview, why_nothing_new
+from apps.compute.services.resize import shown
+from apps.compute.size_forms import HotAddForm, ResizeForm
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
+    VM_DISCARD_RESIZE,
+    VM_HOT_ADD,
     VM_POWER_OFF,
     VM_RENAME,
+    VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
     VM_SHUT_DOWN,
@@ -83,6 +88,10 @@ def _stops(vm: Vm) -> list[str]:
     return [_("Like a power cut: unsaved data in the guest is lost.")]
 
 
+def _discarding(vm: Vm) -> list[str]:
+    return [_("The VM keeps %(size)s. Quota and room for the other size are released.") % {"size": size(vm)}]
+
+
 def _taking(vm: Vm) -> list[str]:
     return [
         _("Snapshots of all its disks are taken at the same instant."),
@@ -111,6 +120,9 @@ VM = PageKind(
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
         Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),
         Do(VM_ADD_IPV6, says=_gaining_ipv6, bulk=True),
+        Do(VM_RESIZE, form=ResizeForm, also=gettext_lazy("Upgrade")),
+        Do(VM_HOT_ADD, form=HotAddForm),
+        Do(VM_DISCARD_RESIZE, says=_discarding, bulk=False),
         Do(VM_RENAME, form=LabelsForm),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
@@ -155,6 +167,8 @@ class VmDetail(DetailPage):
         facts = [Property(_("IP address"), ip, copy=True) for ip in own_ips(row)]
         facts += self._eip_facts(row)
         facts.append(Property(_("Size"), size(row)))
+        if row.resize is not None:
+            facts.append(Property(_("Size at next restart"), shown(row.resize)))
         if self.admin and row.host is not None:
             url = resource_url(self.area, "host", row.host_id)
             facts.append(Property(_("Host"), html.link(url, row.host.name)))

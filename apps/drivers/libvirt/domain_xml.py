@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from apps.drivers.libvirt import disk_xml, nic_xml
+from apps.drivers.libvirt import disk_xml, nic_xml, sizes
 from apps.drivers.libvirt.domains import name_of
 from apps.drivers.libvirt.metadata import VmMetadata, element
 from apps.drivers.libvirt.platform_xml import add_platform, has_legacy_devices
@@ -12,7 +12,6 @@ from apps.drivers.libvirt.pool_drivers import Describe
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.specs import VmSpec
 
-QUOTA_PERIOD_US = 100_000
 HOTPLUG_PORTS = 6
 """Of a machine whose PCI Express bus takes nothing while it runs but at a free port: libvirt makes none to spare.
 Beside those of NICs, which are numbered."""
@@ -36,8 +35,7 @@ def build(
     _text(domain, "uuid", spec.id)
     _text(domain, "title", title_of(spec.name))
     ET.SubElement(domain, "metadata").append(element(metadata))
-    _text(domain, "memory", str(spec.memory_mib), unit="MiB")
-    _text(domain, "vcpu", str(spec.vcpu))
+    sizes.add_size(domain, spec)
     _cpu_limit(domain, spec)
     add_platform(domain, spec, host)
     _ends(domain)
@@ -68,8 +66,8 @@ def _cpu_limit(domain: ET.Element, spec: VmSpec) -> None:
     if not spec.cpu_percent:
         return
     tune = ET.SubElement(domain, "cputune")
-    _text(tune, "global_period", str(QUOTA_PERIOD_US))
-    _text(tune, "global_quota", str(QUOTA_PERIOD_US * spec.cpu_percent // 100))
+    _text(tune, "global_period", str(sizes.QUOTA_PERIOD_US))
+    _text(tune, "global_quota", str(sizes.cpu_quota(spec)))
 
 
 def _ends(domain: ET.Element) -> None:

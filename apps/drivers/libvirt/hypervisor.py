@@ -21,6 +21,7 @@ from apps.drivers.libvirt import (
     screenshot,
     seed,
     seeds,
+    sizes,
     starting,
 )
 from apps.drivers.libvirt.connection import Connection
@@ -46,6 +47,7 @@ from apps.drivers.specs import (
     SeedSpec,
     VmDisks,
     VmNics,
+    VmSize,
     VmSpec,
     VmStatus,
 )
@@ -138,6 +140,19 @@ class LibvirtHypervisor:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
             return nics.read(domain) if domain is not None else VmNics()
+
+    def ensure_size(self, spec: VmSpec) -> VmSize:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, spec.id)
+            if domain is not None and domains.runs(domain):
+                sizes.grow(domain, spec)
+        self.ensure_vm(spec)
+        return self.size(spec.id)
+
+    def size(self, vm_id: str) -> VmSize:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            return sizes.read(domain) if domain is not None else VmSize()
 
     def mounts(self, vm_id: str) -> GuestMounts:
         with self.connection.use() as connection:

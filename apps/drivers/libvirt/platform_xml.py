@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
+from apps.drivers.libvirt import sizes
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.specs import Architecture, OsFamily, VmSpec
 
@@ -65,7 +66,10 @@ def _cpu(domain: ET.Element, spec: VmSpec, host: HostSettings) -> None:
     cpu = _cpu_model(domain, spec.architecture, host)
     if spec.os_family is OsFamily.WINDOWS:
         # Editions of Windows use one or two sockets and leave the others idle.
-        ET.SubElement(cpu, "topology", sockets="1", cores=str(spec.vcpu), threads="1")
+        cores = spec.most_vcpu if spec.can_grow else spec.vcpu
+        ET.SubElement(cpu, "topology", sockets="1", cores=str(cores), threads="1")
+    if spec.can_grow:
+        sizes.add_node(cpu, spec)
 
 
 def _cpu_model(domain: ET.Element, architecture: Architecture, host: HostSettings) -> ET.Element:

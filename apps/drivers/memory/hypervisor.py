@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from apps.drivers.hypervisor_errors import missing_vm
-from apps.drivers.memory import disks, nics
+from apps.drivers.memory import disks, nics, sizes
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.guests import MemoryGuests, status_of
 from apps.drivers.memory.pictures import screen
@@ -27,6 +27,7 @@ from apps.drivers.specs import (
     SeedSpec,
     VmDisks,
     VmNics,
+    VmSize,
     VmSpec,
     VmStatus,
 )
@@ -91,6 +92,19 @@ class MemoryHypervisor(MemoryGuests):
         with self._call("disks") as state:
             vm = self._get(state, vm_id)
             return disks.disks_of(vm) if vm else VmDisks()
+
+    def ensure_size(self, spec: VmSpec) -> VmSize:
+        with self._call("ensure_size") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            vm = self._get(state, spec.id) or self._defined(spec)
+            vm = replace(vm, size=sizes.grown(vm, spec), spec=spec)
+            state.put(self._vms, spec.id, vm)
+            return vm.size
+
+    def size(self, vm_id: str) -> VmSize:
+        with self._call("size") as state:
+            vm = self._get(state, vm_id)
+            return vm.size if vm else VmSize()
 
     def mounts(self, vm_id: str) -> GuestMounts:
         with self._call("mounts") as state:

@@ -23,6 +23,7 @@ from apps.drivers.specs import (
     SubnetSpec,
     TranslatedAddressSpec,
     Unfinished,
+    VmSize,
     VmSpec,
     VolumeSpec,
     VpcSpec,
@@ -48,6 +49,7 @@ class MemoryHost:
 
 
 NOT_HELD = Held(frozen=False, paused=False)
+NO_SIZE = VmSize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class MemoryVm:
     `live` are the disks that the running VM has, `open_disks` their volumes; `spec` may have changed since. A guest
     that `releases` nothing keeps what it is asked to let go; `mounted` is what it has mounted, by volume. `paused` by
     its host until `cause_gone`, and resumed. `held` until a time. `live_nics` are the NICs that the running VM has,
-    `network` is what its guest agent shall configure, which it does unless it is `network_refused`.
+    `network` is what its guest agent shall configure, which it does unless it is `network_refused`. `size` is that
+    of the running VM.
     """
 
     spec: VmSpec
@@ -78,6 +81,7 @@ class MemoryVm:
     live_nics: tuple[NicAttachment, ...] = ()
     network: GuestNetwork | None = None
     network_refused: GuestNetworkReason = GuestNetworkReason.NONE
+    size: VmSize = NO_SIZE
 
 
 @dataclass(frozen=True, slots=True)

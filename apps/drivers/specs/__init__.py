@@ -17,6 +17,7 @@ from apps.drivers.specs.compute import (
     Screenshot,
     SeedNic,
     SeedSpec,
+    VmSize,
     VmSpec,
 )
 from apps.drivers.specs.devices import (
@@ -152,6 +153,7 @@ __all__ = [
     "Unfinished",
     "VmDisks",
     "VmNics",
+    "VmSize",
     "VmSpec",
     "VmStatus",
     "VmUsage",

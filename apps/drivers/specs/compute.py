@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from apps.drivers.bounds import Id, Line, Port
+from apps.drivers.bounds import Id, Line, Number, Port
 from apps.drivers.specs.devices import INTERNAL_SLOT, DiskAttachment, NicAttachment
 
 MOST_SCREEN_WIDTH, MOST_SCREEN_HEIGHT = 400, 300
@@ -92,7 +92,8 @@ class SeedSpec:
 class VmSpec:
     """A VM as it should be defined on its host. memory in MiB; cpu_percent caps the VM's CPU (100 = one full core).
 
-    `uid` is the user and the group of its QEMU process, and of no other VM's, on any host.
+    `uid` is the user and the group of its QEMU process, and of no other VM's, on any host. `most_vcpu`,
+    `most_memory_mib`: up to what it can grow while it runs; 0: not at all.
     """
 
     id: str
@@ -107,6 +108,28 @@ class VmSpec:
     generation: int = 1
     os_family: OsFamily = OsFamily.LINUX
     architecture: Architecture = Architecture.X86
+    most_vcpu: int = 0
+    most_memory_mib: int = 0
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether it is defined so that it can get more while it runs."""
+        return self.most_vcpu > 0 and self.most_memory_mib > 0
+
+
+@dataclass(frozen=True, slots=True)
+class VmSize:
+    """vCPUs and memory (MiB) of a VM that runs, and up to what it can grow; all 0 of one that does not run."""
+
+    vcpu: Number = 0
+    memory_mib: Number = 0
+    most_vcpu: Number = 0
+    most_memory_mib: Number = 0
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a VM that runs."""
+        return self.vcpu > 0
 
 
 @dataclass(frozen=True, slots=True)
