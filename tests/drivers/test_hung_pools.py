@@ -92,6 +92,7 @@ def test_volumes_of_a_pool_that_hangs_hold_no_thread(tmp_path: Path, monkeypatch
         lambda: volumes.ensure_image(image, f"{pool.path}/import/none"),
         lambda: volumes.ensure_image_absent(image),
         lambda: volumes.ensure_image_copy(image, image),
+        lambda: volumes.ensure_image_from_snapshot(image, snapshot),
         lambda: volumes.observe(pool),
         lambda: volumes.inventory(pool),
     ]
