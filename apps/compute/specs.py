@@ -10,6 +10,7 @@ from apps.drivers.specs import (
     EXTERNAL_SLOT,
     INTERNAL_SLOT,
     Architecture,
+    Firmware,
     GuestNetwork,
     OsFamily,
     SeedNic,
@@ -44,6 +45,7 @@ def vm_spec(vm: Vm) -> VmSpec:
         generation=vm.generation,
         os_family=OsFamily(vm.image.os_family) if vm.image else OsFamily.LINUX,
         architecture=Architecture(vm.cluster.architecture),
+        firmware=Firmware(vm.firmware),
     )
 
 

@@ -34,7 +34,8 @@ class StoppedVm:
 
     def __init__(self, vm: VmSpec) -> None:
         made = (
-            disk_xml.element(disk, vm.architecture, pool_drivers.describe(disk.volume)) for disk in vm.disks
+            disk_xml.element(disk, pool_drivers.describe(disk.volume), express=vm.is_express)
+            for disk in vm.disks
         )
         self._xml = "".join(ET.tostring(each, encoding="unicode") for each in made)
 

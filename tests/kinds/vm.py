@@ -152,6 +152,7 @@ CASE = KindCase(
         set_nic_bandwidth=A_MANAGE,
         add_ipv6=A_MANAGE,
         snapshot_disks=A_MANAGE,
+        create_image=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -164,6 +165,7 @@ CASE = KindCase(
         power_off=P_OPERATE,
         retry=P_MANAGE,
         snapshot_disks=P_MANAGE,
+        create_image=P_MANAGE,
         set_security_group=P_MANAGE,
         set_nic_bandwidth=P_MANAGE,
         add_ipv6=P_MANAGE,
@@ -178,7 +180,7 @@ CASE = KindCase(
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
+        acts="start shut_down restart power_off retry snapshot_disks create_image set_security_group set_nic_bandwidth "
         "add_ipv6 rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
@@ -209,11 +211,13 @@ CASE = KindCase(
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "console": lambda w: {"kind": "browser"},
         "snapshot_disks": lambda w: {"name": "new"},
+        "create_image": lambda w: {"name": "new"},
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "snapshot_disks": lambda w: {"name": "new"},
+        "create_image": lambda w: {"name": "new"},
     },
     recipes={
         "create": Recipe(_create_with_parts, _unbound_eip),

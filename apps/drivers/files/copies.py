@@ -1,7 +1,7 @@
 """A new volume or image with the data of a volume's snapshot: a copy of its own, so that each can be deleted alone.
 
 An image is always whole. A volume that is thin over an image is copied thin over it when the copy's spec names the
-image, and whole otherwise. Only the snapshot is read, which nobody writes to: a running VM may have the volume open meanwhile.
+image, and whole otherwise. Only the snapshot is read, which nobody writes to: a running VM may have the volume open.
 """
 
 import json
