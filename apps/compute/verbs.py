@@ -204,7 +204,7 @@ IMAGE_COPY_TO_BASE = declare(
         obstacle=_must_be_own,
         deadline=IMPORT_DEADLINE,
         retried_by="retry",
-        icon="share",
+        icon="clipboard",
         status=Status.CREATING,
     )
 )
