@@ -89,6 +89,13 @@ def _of_image_copy(arguments: Any) -> dict[str, int]:
     return _figures(image_copies.how_far(image_path(arguments.spec), image_path(arguments.source)))
 
 
+def _of_capture(arguments: Any) -> dict[str, int]:
+    if arguments.spec.pool.driver != "file":
+        return _figures(image_files.how_far(arguments.spec.id))
+    size = arguments.source.volume.size_gib << 30
+    return _figures(copies.how_far(image_path(arguments.spec), size))
+
+
 def _of_volume_copy(arguments: Any) -> dict[str, int]:
     spec = arguments.spec
     if spec.pool.driver != "file" or spec.source is None:
@@ -109,6 +116,7 @@ def _unknown(arguments: Any) -> dict[str, int]:
 PROGRESS: dict[Callable[..., Any], Callable[[Any], dict[str, int]]] = {
     Volumes.ensure_image: _of_import,
     Volumes.ensure_image_copy: _of_image_copy,
+    Volumes.ensure_image_from_snapshot: _of_capture,
     Volumes.ensure_volume: _of_volume_copy,
 }
 

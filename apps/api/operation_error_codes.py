@@ -74,6 +74,7 @@ OPERATION_CODES: dict[str, str] = {
     "hypervisor.volume_missing": "The volume of the VM does not exist.",
     "image.implausible": "The converted image does not look like a disk.",
     "image.not_copied": "The image could not be copied to the storage cluster of the system disk.",
+    "image.source_gone": "The VM or image that the image is created from no longer exists.",
     "image.still_copied": "A copy of the image that is to be deleted has not stopped yet.",
     "memory.lock_lost": "A pretend host of a test installation lost its lock.",
     "memory.locked": "A pretend host of a test installation is locked.",

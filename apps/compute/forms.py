@@ -66,6 +66,8 @@ class ImageForm(BaseForm):
     cloud_init = forms.BooleanField(label=_("Supports cloud-init"), required=False, initial=True)
     guest_agent = forms.BooleanField(label=_("Guest agent installed"), required=False)
     hot_upgrade = forms.BooleanField(label=_("Supports CPU and memory hot-add"), required=False)
+    uefi = forms.BooleanField(label=_("Boots with UEFI"), required=False)
+    secure_boot = forms.BooleanField(label=_("Boots with Secure Boot"), required=False)
     description = forms.CharField(label=_("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:

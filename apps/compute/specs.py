@@ -11,6 +11,7 @@ from apps.drivers.specs import (
     EXTERNAL_SLOT,
     INTERNAL_SLOT,
     Architecture,
+    Firmware,
     GuestNetwork,
     OsFamily,
     SeedNic,
@@ -53,6 +54,7 @@ def vm_spec(vm: Vm) -> VmSpec:
         architecture=Architecture(vm.cluster.architecture),
         most_vcpu=most.vcpu,
         most_memory_mib=most.memory_mib,
+        firmware=Firmware(vm.firmware),
     )
 
 

@@ -86,6 +86,10 @@ def _must_be_prepared(vm: Any) -> Text | None:
     return None
 
 
+def _must_be_own(image: Any) -> Text | None:
+    return _("The image is a base image already.") if image.is_base else None
+
+
 def _must_have_copies(image: Any) -> Text | None:
     return None if image.has_copies else _("The image has no copies in other storage clusters.")
 
@@ -217,6 +221,18 @@ VM_SNAPSHOT_DISKS = declare(
     )
 )
 
+# The operation is that of the new image.
+VM_CREATE_IMAGE = declare(
+    Verb(
+        "vm.create_image",
+        _("Create image"),
+        _("Creating image"),
+        permission="manage",
+        creates=True,
+        icon="disc",
+    )
+)
+
 IMAGE_IMPORT = declare(
     Verb(
         "image.import",
@@ -230,16 +246,37 @@ IMAGE_IMPORT = declare(
         status=Status.IMPORTING,
     )
 )
-IMAGE_RETRY = declare(
-    retry_verb(
-        "image",
-        doing=_("Importing"),
+IMAGE_CAPTURE = declare(
+    create_verb("image", _("Create image from a VM"), name="image.capture", deadline=IMPORT_DEADLINE)
+)
+IMAGE_RETRY = declare(retry_verb("image", deadline=IMPORT_DEADLINE))
+# Its operation is that of the new image; the tenant's own stays.
+IMAGE_COPY_TO_BASE = declare(
+    Verb(
+        "image.copy_to_base",
+        _("Copy to base image"),
+        _("Creating"),
         permission="admin",
+        creates=True,
+        obstacle=_must_be_own,
         deadline=IMPORT_DEADLINE,
-        status=Status.IMPORTING,
+        retried_by="retry",
+        icon="clipboard",
+        status=Status.CREATING,
     )
 )
 IMAGE_RENAME = declare(rename_verb("image"))
+IMAGE_EDIT_TRAITS = declare(
+    Verb(
+        "image.edit_traits",
+        _("Edit traits"),
+        _("Changing"),
+        permission="manage",
+        states=ANY_STATE,
+        exclusive=False,
+        icon="adjustments-horizontal",
+    )
+)
 # In further storage clusters. VMs are created from the image meanwhile, and it can be copied to several at a time.
 IMAGE_COPY = declare(
     Verb(

@@ -3,7 +3,7 @@
 from apps.drivers.files import FileVolumes
 from apps.drivers.files.snapshots import LiveVolumes
 from apps.drivers.rbd.image_files import RbdImages
-from apps.drivers.specs import ImageInfo, ImageSpec
+from apps.drivers.specs import ImageInfo, ImageSpec, SnapshotSpec
 
 
 class HostVolumes(FileVolumes):
@@ -22,3 +22,8 @@ class HostVolumes(FileVolumes):
         if "rbd" in (spec.pool.driver, source.pool.driver):
             return self._rbd.ensure_image_copy(spec, source)
         return super().ensure_image_copy(spec, source)
+
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        if spec.pool.driver == "rbd":
+            return self._rbd.ensure_image_from_snapshot(spec, source)
+        return super().ensure_image_from_snapshot(spec, source)

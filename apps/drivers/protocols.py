@@ -184,6 +184,13 @@ class Volumes(Protocol):
         """Copy an image of another pool into the pool of `spec`, where it has its own identifier or the same."""
 
     @host_verb(long=True)
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        """Make an image of all that a volume of the same pool held at its snapshot; it needs neither afterwards.
+
+        The volume's spec names the image that it is thin over, as always. The volume may be in use meanwhile.
+        """
+
+    @host_verb(long=True)
     def ensure_volume(self, spec: VolumeSpec) -> None:
         """Make the volume, blank, thin from its image or with a snapshot's data, and at least `size_gib` large.
 

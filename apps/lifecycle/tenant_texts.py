@@ -131,6 +131,10 @@ CAUSES: dict[str, TenantText] = {
     "image.still_copied": TenantText(
         _("The image is still being copied."), _("Wait until the copy has stopped, then retry.")
     ),
+    "image.source_gone": TenantText(
+        _("What the image is created from no longer exists."),
+        _("Delete the image and create it from another source."),
+    ),
     "volumes.image_missing": TenantText(
         _("The image is not available. Your administrator has been notified."), _ASK
     ),
@@ -307,6 +311,8 @@ STEPS: dict[str, str] = {
             "Checking and copying the image",
             "Copying image %(image)s to %(cluster)s",
             "Copying the image to %(cluster)s",
+            "Copying image %(image)s",
+            "Copying the system disk",
             "Removing the copy in %(cluster)s",
             "Waiting for copies of the image to stop",
             "Connecting to the network",

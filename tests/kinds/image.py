@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from apps.compute.models import Image, ImageCopy, Vm
 from apps.compute.services import image as images
+from apps.compute.services import image_capture
 from apps.compute.services import image_copy as image_copies
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.specs import ImageSpec
@@ -55,6 +56,20 @@ def _delete_copy(environment: Environment, image: Image) -> Operation:
     return image_copies.delete_copy(environment.admin, image, cluster=environment.second.pk)
 
 
+def _vm(environment: Environment) -> Vm:
+    from tests.kinds.vm import make_vm  # that module makes VMs
+
+    return make_vm(environment)
+
+
+def _capture(environment: Environment, vm: Vm) -> Operation:
+    return image_capture.create_image(environment.owner, vm, name=new_name())
+
+
+def _copy_to_base(environment: Environment, image: Image) -> Operation:
+    return image_capture.copy_to_base(environment.admin, image, name=new_name())
+
+
 def _stray(cloud: Cloud, vm: Vm) -> None:
     MemoryVolumes(cloud.world).ensure_image(ImageSpec(str(uuid4()), cloud.storage.spec()), f"memory:{GIB}")
 
@@ -79,7 +94,12 @@ def _cluster(name: str) -> Body:
     return lambda world: {"cluster": str(StorageCluster.objects.get(name=name).pk)}
 
 
-_IN_A_CLUSTER: dict[str, Body] = {"copy": _cluster(WITHOUT_COPY), "delete_copy": _cluster(WITH_COPY)}
+_BODIES: dict[str, Body] = {
+    "copy": _cluster(WITHOUT_COPY),
+    "delete_copy": _cluster(WITH_COPY),
+    "copy_to_base": lambda world: {"name": "new"},
+    "edit_traits": lambda world: {"os_family": "linux", "os_name": "new"},
+}
 
 CASE = KindCase(
     "image",
@@ -90,20 +110,26 @@ CASE = KindCase(
         create=A_ADMIN,
         patch=A_MANAGE,
         delete=A_MANAGE,
-        retry=A_ADMIN_UNKNOWN,
+        retry=A_MANAGE,
         copy=A_MANAGE,
+        copy_to_base=A_ADMIN_UNKNOWN,
+        edit_traits=A_MANAGE,
         delete_copy=A_MANAGE,
     ),
     pages=pages(
         "image",
         read="one tab.copies tab.activity menu",
+        retry=P_MANAGE,
         copy=P_MANAGE,
+        edit_traits=P_MANAGE,
         rename=P_MANAGE,
         delete_copy=P_MANAGE,
         delete=P_MANAGE,
     ),
     admin=admin(
-        "image", read="one tab.copies tab.activity menu", acts="create retry copy rename delete_copy delete"
+        "image",
+        read="one tab.copies tab.activity menu",
+        acts="create retry copy copy_to_base edit_traits rename delete_copy delete",
     ),
     key=_own,
     body=lambda w: {"name": "new", "cluster": w.storage.pk, "file": "new.qcow2"},
@@ -115,14 +141,16 @@ CASE = KindCase(
         "architecture": "x86_64",
         "default_disk_gib": 40,
     },
-    bodies=_IN_A_CLUSTER,
-    forms=_IN_A_CLUSTER,
+    bodies=_BODIES,
+    forms=_BODIES,
     recipes={
         "import": Recipe(_import_image),
         "retry": Recipe(
             lambda environment, image: images.retry_image(environment.admin, image),
             lambda environment: spoilt(_import_image(environment), "volumes.ensure_image"),
         ),
+        "capture": Recipe(_capture, _vm),
+        "copy_to_base": Recipe(_copy_to_base, _image),
         "delete": Recipe(lambda environment, image: images.delete_image(environment.admin, image), _copied),
         "copy": Recipe(_copy, _image),
         "delete_copy": Recipe(_delete_copy, _copied),

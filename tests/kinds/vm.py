@@ -180,6 +180,7 @@ CASE = KindCase(
         resize=A_MANAGE,
         hot_add=A_MANAGE,
         discard_resize=A_MANAGE,
+        create_image=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -192,6 +193,7 @@ CASE = KindCase(
         power_off=P_OPERATE,
         retry=P_MANAGE,
         snapshot_disks=P_MANAGE,
+        create_image=P_MANAGE,
         set_security_group=P_MANAGE,
         set_nic_bandwidth=P_MANAGE,
         add_ipv6=P_MANAGE,
@@ -209,7 +211,7 @@ CASE = KindCase(
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
+        acts="start shut_down restart power_off retry snapshot_disks create_image set_security_group set_nic_bandwidth "
         "add_ipv6 resize hot_add discard_resize rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
@@ -242,6 +244,7 @@ CASE = KindCase(
         "snapshot_disks": lambda w: {"name": "new"},
         "resize": _larger,
         "hot_add": _larger,
+        "create_image": lambda w: {"name": "new"},
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
@@ -249,6 +252,7 @@ CASE = KindCase(
         "snapshot_disks": lambda w: {"name": "new"},
         "resize": _larger,
         "hot_add": _larger,
+        "create_image": lambda w: {"name": "new"},
     },
     recipes={
         "create": Recipe(_create_with_parts, _unbound_eip),

@@ -15,6 +15,7 @@ from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import ResourceApi
 from apps.compute import selectors, sorting
+from apps.compute.api.images import NewImageBody
 from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.api.vm_nics import (
     GuestNetworkOut,
@@ -34,6 +35,7 @@ from apps.compute.services.disk_attachment import MOST_DISKS
 from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
 from apps.compute.verbs import (
     VM_CREATE,
+    VM_CREATE_IMAGE,
     VM_DELETE,
     VM_DISCARD_RESIZE,
     VM_HOT_ADD,
@@ -327,6 +329,7 @@ class VmApi(ResourceApi):
         Action(VM_RESIZE, ResizeBody),
         Action(VM_HOT_ADD, ResizeBody),
         Action(VM_DISCARD_RESIZE, immediate=True),
+        Action(VM_CREATE_IMAGE, NewImageBody),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

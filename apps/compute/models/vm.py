@@ -14,6 +14,7 @@ from apps.compute.models.instance_type import InstanceType
 from apps.compute.models.numbers import NEXT_GUEST_UID
 from apps.drivers.guest_network import WORDS
 from apps.drivers.specs import RESUMABLE, GuestNetworkReason
+from apps.drivers.specs import Firmware as DriverFirmware
 from apps.drivers.specs import PauseReason as DriverPause
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
@@ -54,6 +55,14 @@ class PauseReason(models.TextChoices):
     OTHER = DriverPause.OTHER.value, gettext_lazy("Paused on the host")
 
 
+class Firmware(models.TextChoices):
+    """What a VM starts with: as its image said when it was created, since an installed system boots by one only."""
+
+    BIOS = DriverFirmware.BIOS.value, "BIOS"
+    UEFI = DriverFirmware.UEFI.value, "UEFI"
+    SECURE_BOOT = DriverFirmware.SECURE_BOOT.value, gettext_lazy("UEFI with Secure Boot")
+
+
 class Vm(Kind):
     """A VM on one host of one compute cluster.
 
@@ -89,6 +98,9 @@ class Vm(Kind):
     boot = models.PositiveIntegerField(default=1)
 
     pause_reason = models.CharField(max_length=16, choices=PauseReason, blank=True, default="")
+    firmware = models.CharField(
+        max_length=12, choices=Firmware, default=Firmware.BIOS, db_default=Firmware.BIOS, editable=False
+    )
     guest_uid = models.PositiveIntegerField(db_default=NEXT_GUEST_UID, unique=True, editable=False)
 
     # Whether the guest has what its agent is to configure, as its host last said, and why it has not.

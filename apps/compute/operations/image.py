@@ -7,6 +7,11 @@ from functools import partial
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Image, ImageCopy
+from apps.compute.operations.image_capture import (
+    make_base,
+    make_from_vm,
+    remove_image_copy_point,
+)
 from apps.compute.operations.image_copy import wait_for_copying_to_stop
 from apps.compute.operations.image_copying import COPY_BEGINS, copied, wait_for_a_host
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_FORCE_CLEAN, IMAGE_IMPORT, IMAGE_RETRY
@@ -21,8 +26,7 @@ from apps.reconciliation.operations.common import keep_remaining, repairing
 GIB = 1 << 30
 
 
-@handles(IMAGE_IMPORT)
-def import_image(run: OperationContext) -> Settle:
+def make_imported(run: OperationContext) -> Settle:
     """Have a host check and copy the file into the pool."""
     image = _load(run)
     wait_for_a_host(run, image.cluster)
@@ -32,7 +36,18 @@ def import_image(run: OperationContext) -> Settle:
     return lambda: _settle_imported(image, info)
 
 
-handles(IMAGE_RETRY)(import_image)
+handles(IMAGE_IMPORT)(make_imported)
+
+
+@handles(IMAGE_RETRY)
+def retry_image(run: OperationContext) -> Settle:
+    """Create it in the way that failed."""
+    image = _load(run)
+    if image.source_disk_id is not None:
+        return make_from_vm(run)
+    if image.source_image_id is not None:
+        return make_base(run)
+    return make_imported(run)
 
 
 @handles(IMAGE_DELETE)
@@ -44,6 +59,7 @@ def delete_image(run: OperationContext) -> Settle:
         run.step(_("Removing the copy in %(cluster)s"), 20, cluster=copy.cluster)
         backends.volumes(copy.cluster, run).ensure_image_absent(copy.spec())
     run.step(_("Removing the image"), 60)
+    remove_image_copy_point(run, image)
     backends.volumes(image.cluster, run).ensure_image_absent(image.spec())
     return lambda: _settle_deleted(image)
 
@@ -58,6 +74,7 @@ def force_clean_image(run: OperationContext) -> Settle:
         run.step(_("Removing the copy in %(cluster)s"), 20, cluster=copy.cluster)
         keep_remaining(run, partial(_remove_copy, run, copy))
     run.step(_("Removing the image"), 60)
+    keep_remaining(run, lambda: remove_image_copy_point(run, image))
     keep_remaining(run, lambda: backends.volumes(image.cluster, run).ensure_image_absent(image.spec()))
     return lambda: _settle_deleted(image)
 

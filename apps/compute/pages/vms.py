@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
+from apps.compute.image_forms import CreateImageForm
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
@@ -20,6 +21,7 @@ from apps.compute.services.resize import shown
 from apps.compute.size_forms import HotAddForm, ResizeForm
 from apps.compute.verbs import (
     VM_CREATE,
+    VM_CREATE_IMAGE,
     VM_DELETE,
     VM_DISCARD_RESIZE,
     VM_HOT_ADD,
@@ -117,6 +119,7 @@ VM = PageKind(
         Do(VM_POWER_OFF, says=_stops),
         Do(VM_RETRY),
         Do(VM_SNAPSHOT_DISKS, form=SnapshotOfForm, says=_taking, bulk=True, also=gettext_lazy("Backup")),
+        Do(VM_CREATE_IMAGE, form=CreateImageForm, also=gettext_lazy("Template")),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
         Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),
         Do(VM_ADD_IPV6, says=_gaining_ipv6, bulk=True),
@@ -199,6 +202,7 @@ class VmDetail(DetailPage):
                 [
                     Property(_("Image"), row.image and row.image.name),
                     Property(_("Hostname"), row.hostname, copy=True),
+                    Property(_("Firmware"), row.get_firmware_display()),
                     Property(_("Power state reported"), html.moment(row.power_seen_at)),
                     *_paused(row),
                 ],

@@ -14,7 +14,9 @@ from apps.accounts.references import chosen_project
 from apps.accounts.single_line import clean_line, is_one_line
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
+from apps.compute.services.image_capture import ensure_not_copied, hold_origin
 from apps.compute.services.image_copy import stop_copying
+from apps.compute.services.image_traits import check_firmware
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.drivers.specs.storage import IMPORTS
 from apps.infrastructure.models import ComputeCluster, StorageCluster
@@ -44,6 +46,8 @@ def import_image(
     cloud_init: bool = True,
     guest_agent: bool = False,
     hot_upgrade: bool = False,
+    uefi: bool = False,
+    secure_boot: bool = False,
     project: UUID | None = None,
     description: str = "",
 ) -> Operation:
@@ -51,6 +55,7 @@ def import_image(
     allowed = allow(actor, IMAGE_IMPORT, project=None, tenant_id=None)
     name, description = clean_labels(name, description)
     into = chosen_project(actor, project) if project else None
+    check_firmware(architecture, uefi=uefi, secure_boot=secure_boot)
     if not 1 <= default_disk_gib <= cluster.max_disk_gib:
         most = {"most": cluster.max_disk_gib, "cluster": cluster}
         raise Invalid({"default_disk_gib": [_("1 to %(most)s GiB, the largest disk of %(cluster)s.") % most]})
@@ -71,14 +76,22 @@ def import_image(
         cloud_init=cloud_init,
         guest_agent=guest_agent,
         hot_upgrade=hot_upgrade,
+        uefi=uefi,
+        secure_boot=secure_boot,
     )
     image.save(force_insert=True)
     return allowed.request(image, args={"source": _source(cluster, file)})
 
 
-@changes(IMAGE_RETRY)
+@changes(IMAGE_RETRY, shared=True)
 def retry_image(change: Change[Image], *, source: str = "") -> Operation:
-    """Import the same file once more after a failure. `source` is that of the attempt that failed, where known."""
+    """Create once more what failed: import the same file, or copy what the VM's disk holds now.
+
+    `source` is the file of the attempt that failed, where known. Raises NotNow.
+    """
+    if not Operation.objects.filter(target_id=change.row.pk, verb=IMAGE_IMPORT.name).exists():
+        hold_origin(change.row)
+        return change.request()
     imports = Operation.objects.filter(target_id=change.row.pk, verb=IMAGE_IMPORT.name)
     return change.request(args={"source": source} if source else imports.latest("created_at").args)
 
@@ -97,6 +110,7 @@ def delete_image(change: Change[Image]) -> Operation:
             hint=_("Delete the VMs that use the image first."),
             details={"resources": [_user(disk.vm or disk) for disk in disks]},
         )
+    ensure_not_copied(image)
     stop_copying(change)
     change.bump()
     return change.request()

@@ -125,6 +125,7 @@ def _new_vm(plan: Plan, name: str, hostname: str, to_compare: Mapping[str, Any])
         cluster=plan.type.cluster,
         instance_type=plan.type,
         image=plan.image,
+        firmware=plan.image.firmware,
         vcpu=plan.type.vcpu,
         memory_mib=plan.type.memory_gib * 1024,
         power=Power.ON,

@@ -33,6 +33,7 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VolumeSpec,
 )
+from apps.drivers.specs.storage import CAPTURED
 from apps.drivers.volume_errors import image_in_use, missing_image, volume_in_use
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,18 @@ class FileVolumes:
                 image_copies.copy_image(source, partial)
                 partial.chmod(BASE)
                 image_import.write_format(_about(path), image_import.read_format(_about(image_path(source))))
+                sync(_about(path))
+        return _info(path)
+
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        path = image_path(spec)
+        if path.exists():
+            remove_partials(path)
+        else:
+            with appearing(path) as partial:
+                copies.copy_to_image(spec.id, source, partial)
+                partial.chmod(BASE)
+                image_import.write_format(_about(path), CAPTURED)
                 sync(_about(path))
         return _info(path)
 

@@ -12,7 +12,7 @@ from apps.drivers.libvirt.pool_drivers import Describe
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.specs import VmSpec
 
-HOTPLUG_PORTS = 6
+HOTPLUG_PORTS = 10
 """Of a machine whose PCI Express bus takes nothing while it runs but at a free port: libvirt makes none to spare.
 Beside those of NICs, which are numbered."""
 NOT_XML = re.compile("[^\\t\\n\\r -\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
@@ -41,10 +41,10 @@ def build(
     _ends(domain)
     devices = ET.SubElement(domain, "devices")
     for disk in spec.disks:
-        devices.append(disk_xml.element(disk, spec.architecture, places[disk.volume.id]))
+        devices.append(disk_xml.element(disk, places[disk.volume.id], express=spec.is_express))
     _seed(devices, host.seed_path(spec.id))
     for nic in spec.nics:
-        devices.append(nic_xml.element(nic, host, spec.architecture))
+        devices.append(nic_xml.element(nic, host, express=spec.is_express))
     _consoles(devices, spec, host, vnc_password)
     _helpers(devices, spec)
     _owner(domain, spec.uid)
@@ -113,6 +113,7 @@ def _helpers(devices: ET.Element, spec: VmSpec) -> None:
     ET.SubElement(devices, "input", type="tablet", bus="usb")
     if not has_legacy_devices(spec):
         ET.SubElement(devices, "input", type="keyboard", bus="usb")
+    if spec.is_express:
         for port in range(nic_xml.PLACES):
             ET.SubElement(devices, "controller", type="pci", index=str(port + 1), model="pcie-root-port")
         for _port in range(HOTPLUG_PORTS):

@@ -86,10 +86,11 @@ class MemoryVm:
 
 @dataclass(frozen=True, slots=True)
 class MemoryImage:
-    """An imported image."""
+    """An image; `content` is what the volume held that it was made of, "" for an imported one."""
 
     spec: ImageSpec
     info: ImageInfo
+    content: str = ""
 
 
 HOSTS = Table("hosts", MemoryHost)

@@ -23,6 +23,7 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VolumeSpec,
 )
+from apps.drivers.specs.storage import CAPTURED
 from apps.drivers.volume_errors import (
     backed_image,
     image_in_use,
@@ -73,7 +74,18 @@ class MemoryVolumes:
                 original = state.get(IMAGES, _key(source))
                 if original is None:
                     raise missing_image_file(source)
-                known = MemoryImage(spec, original.info)
+                known = MemoryImage(spec, original.info, original.content)
+                state.put(IMAGES, _key(spec), known)
+            return known.info
+
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        with self._world.call("volumes.ensure_image_from_snapshot") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            known = state.get(IMAGES, _key(spec))
+            if known is None:
+                kept = snapshots.kept(state, source.volume.id, source.id)
+                size = kept.size_gib * GIB
+                known = MemoryImage(spec, ImageInfo(size, size, CAPTURED), kept.content)
                 state.put(IMAGES, _key(spec), known)
             return known.info
 
@@ -87,7 +99,7 @@ class MemoryVolumes:
                 if spec.source is not None:
                     spec = snapshots.make_copy(state, spec, self._world.copy_steps)
                 elif spec.image_id is not None:
-                    state.put(CONTENTS, spec.id, f"image {spec.image_id}")
+                    state.put(CONTENTS, spec.id, _content(state, ImageSpec(spec.image_id, spec.pool)))
                 state.put(VOLUMES, spec.id, spec)
             elif known.size_gib < spec.size_gib:
                 if state.get(DISK_USERS, spec.id) is not None:
@@ -172,6 +184,12 @@ def _images_in(state: State, pool: PoolSpec) -> dict[str, MemoryImage]:
 
 def _key(spec: ImageSpec) -> str:
     return f"{spec.pool.id}/{spec.id}"
+
+
+def _content(state: State, spec: ImageSpec) -> str:
+    """Return what a volume thin over an image holds."""
+    image = state.get(IMAGES, _key(spec))
+    return (image and image.content) or f"image {spec.id}"
 
 
 def _image_missing(state: State, spec: VolumeSpec) -> bool:

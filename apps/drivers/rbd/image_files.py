@@ -15,13 +15,14 @@ from apps.drivers import tools
 from apps.drivers.files import image_import, qcow2
 from apps.drivers.files.layout import BASE, appearing, image_path, reading, sync
 from apps.drivers.files.qemu_img import whole_image
+from apps.drivers.ids import checked_id
 from apps.drivers.rbd.client import RbdClient, failed, is_missing, uri
 from apps.drivers.rbd.names import BASE as BASE_SNAPSHOT
-from apps.drivers.rbd.names import image_name, unfinished_name
-from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec
-from apps.drivers.specs.storage import IMPORTS
+from apps.drivers.rbd.names import image_name, unfinished_name, volume_name
+from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec, SnapshotSpec
+from apps.drivers.specs.storage import CAPTURED, IMPORTS
 from apps.drivers.tools import GIB
-from apps.drivers.volume_errors import backed_image, missing_image_file
+from apps.drivers.volume_errors import backed_image, missing_image_file, missing_snapshot
 
 FORMAT = "scloud.source_format"
 PARALLEL = ("-W", "-m", "8")
@@ -64,6 +65,23 @@ class RbdImages:
             original, target = self._original(stack, source), self._target(stack, spec)
             self._convert(spec, size, "-f", "raw", "-O", "raw", *PARALLEL, original, target)
         return ImageInfo(size, size, form)
+
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        """Copy what a volume held at its snapshot; what it reads from its image is copied with it."""
+        volume, snapshot = source.volume, checked_id(source.id)
+        name = f"{volume_name(volume.id)}@{snapshot}"
+        info = self.client.rbd(volume.pool, "info", "--format", "json", name)
+        if is_missing(info):
+            raise missing_snapshot(volume.id, snapshot)
+        if info.status:
+            raise failed(info, volume.pool)
+        size = int(json.loads(info.output)["size"])
+        self._remove_unfinished(spec)
+        with ExitStack() as stack:
+            configuration = stack.enter_context(self.client.configured(volume.pool))
+            original, target = uri(volume.pool, name, configuration), self._target(stack, spec)
+            self._convert(spec, size, "-f", "raw", "-O", "raw", *PARALLEL, original, target)
+        return ImageInfo(size, size, CAPTURED)
 
     def _from_pool_of_files(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         path = image_path(source)

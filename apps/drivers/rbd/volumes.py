@@ -49,6 +49,9 @@ class RbdVolumes:
     def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         return self._image(spec, lambda hosts: hosts.ensure_image_copy(spec, source))
 
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        return self._image(spec, lambda hosts: hosts.ensure_image_from_snapshot(spec, source))
+
     def _image(self, spec: ImageSpec, write: Callable[[Volumes], ImageInfo]) -> ImageInfo:
         """Have a host write the image under another name, and give it its own when it is whole."""
         with self._cluster.use() as context:

@@ -30,6 +30,14 @@ class Architecture(StrEnum):
     ARM = "aarch64"
 
 
+class Firmware(StrEnum):
+    """What a VM starts with. An Arm VM always starts with UEFI."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+    SECURE_BOOT = "secure_boot"
+
+
 class PauseReason(StrEnum):
     """Why a VM that is on does not run: its host paused it. "" is a VM that runs, or is off."""
 
@@ -110,6 +118,12 @@ class VmSpec:
     architecture: Architecture = Architecture.X86
     most_vcpu: int = 0
     most_memory_mib: int = 0
+    firmware: Firmware = Firmware.BIOS
+
+    @property
+    def is_express(self) -> bool:
+        """Whether its bus is PCI Express, on which devices need ports: of an Arm machine, and of a PC with UEFI."""
+        return self.architecture is not Architecture.X86 or self.firmware is not Firmware.BIOS
 
     @property
     def can_grow(self) -> bool:

@@ -19,6 +19,8 @@ Sizes = Annotated[dict[FileName, Counter], Meta(max_length=MOST_FILES)]
 IMPORTS = "import"
 #: What can be imported.
 IMAGE_FORMATS = frozenset({"qcow2", "raw", "vmdk", "vpc", "vhdx", "vdi"})
+#: Source format of an image that was made of a VM's disk.
+CAPTURED = "qcow2"
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,3 +286,40 @@ class SnapshotsContract:
         assert volumes.observe(other_pool).of(PoolKind.IMAGE) == (image.id,)
         with refused("volumes.image_missing"):
             volumes.ensure_image_copy(an_image(other_pool), an_image(pool))
+
+    @pytest.mark.requirement("VM-8")
+    def test_an_image_of_a_snapshot_holds_all_of_it_and_needs_nothing_else(
+        self, volumes: Volumes, pool: PoolSpec, source: str
+    ) -> None:
+        base = an_image(pool)
+        volumes.ensure_image(base, source)
+        volume = a_volume(pool, base, size_gib=2)
+        volumes.ensure_volume(volume)
+        self.write(volume, 1)
+        snapshot = a_snapshot(volume)
+        volumes.ensure_snapshot(snapshot)
+        volumes.ensure_volume(grown := replace(volume, size_gib=3))
+        self.write(grown, 2)
+        image = an_image(pool)
+        for _ in range(2):
+            made = volumes.ensure_image_from_snapshot(image, replace(snapshot, volume=grown))
+            assert (made.virtual_bytes, made.source_format) == (2 << 30, "qcow2")
+        volumes.ensure_snapshot_absent(snapshot)
+        volumes.ensure_volume_absent(grown)
+        volumes.ensure_image_absent(base)
+        for number in (1, 2):
+            thin = a_volume(pool, image, size_gib=2)
+            volumes.ensure_volume(thin)
+            assert self.byte_in(thin) == 1, number
+            self.write(thin, 7)
+        assert volumes.observe(pool).of(PoolKind.IMAGE) == (image.id,)
+
+    def test_an_image_of_a_snapshot_that_is_not_there_is_refused_and_leaves_nothing(
+        self, volumes: Volumes, pool: PoolSpec
+    ) -> None:
+        volume = a_volume(pool)
+        volumes.ensure_volume(volume)
+        with refused("volumes.snapshot_missing"):
+            volumes.ensure_image_from_snapshot(an_image(pool), a_snapshot(volume))
+        assert volumes.observe(pool).of(PoolKind.IMAGE) == ()
+        assert volumes.inventory(pool).unfinished == ()
