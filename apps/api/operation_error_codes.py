@@ -97,6 +97,7 @@ OPERATION_CODES: dict[str, str] = {
     "volumes.failed": "A volume program failed.",
     "volumes.has_children": "Copies depend on the volume.",
     "volumes.image_in_use": "Volumes use the image.",
+    "volumes.delivery_lost": "The uploaded file is not complete on the host. It is delivered again.",
     "volumes.image_invalid": "The file is damaged, or not an image of a known format.",
     "volumes.image_missing": "The pool does not have the image.",
     "volumes.image_too_large": "The image is larger than the volume.",

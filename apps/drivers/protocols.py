@@ -14,6 +14,7 @@ from typing import Annotated, Protocol
 
 from msgspec import Meta
 
+from apps.drivers.bounds import Counter
 from apps.drivers.host_verbs import host_verb
 from apps.drivers.specs import (
     MOST_PROBED,
@@ -45,6 +46,7 @@ from apps.drivers.specs import (
     VmStatus,
     VolumeSpec,
 )
+from apps.drivers.specs.storage import Part
 
 #: Called right before a change is made; raises when it must not be made any more.
 Guard = Callable[[], None]
@@ -174,7 +176,17 @@ class Volumes(Protocol):
 
     @host_verb(long=True)
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
-        """Copy the disk image file `source` into the pool; permanent error when it is not a clean image."""
+        """Copy the disk image file `source` into the pool; permanent error when it is not a clean image.
+
+        `DELIVERED` is what `ensure_delivered` brought: it is gone afterwards, and when it is refused for good.
+        """
+
+    def ensure_delivered(self, spec: ImageSpec, at: int, data: Part) -> Counter:
+        """Write a part of the file that the image will be made of, and return how long that is now.
+
+        A part that begins behind its end is not written: go on from the answer. `at` 0 with data begins anew; no data
+        only asks.
+        """
 
     def ensure_image_absent(self, spec: ImageSpec) -> None:
         """Remove the image."""

@@ -138,6 +138,7 @@ CAUSES: dict[str, TenantText] = {
     "volumes.image_missing": TenantText(
         _("The image is not available. Your administrator has been notified."), _ASK
     ),
+    "volumes.delivery_lost": TenantText(_("The upload of the image to the storage was interrupted."), _WAIT),
     "volumes.source_missing": TenantText(_("The image file cannot be read."), _("Upload the image again.")),
     "volumes.image_invalid": TenantText(
         _("The image was rejected."),

@@ -42,7 +42,13 @@ READING = {
     "hypervisor.probe_addresses",
     *("volumes.observe", "volumes.inventory", "volumes.ensure_independent"),
 }
-PLAIN: dict[Any, Any] = {bool: True, int: 1, float: 1.5, datetime: datetime(2026, 1, 2, tzinfo=UTC)}
+PLAIN: dict[Any, Any] = {
+    bytes: b"part",
+    bool: True,
+    int: 1,
+    float: 1.5,
+    datetime: datetime(2026, 1, 2, tzinfo=UTC),
+}
 
 
 def made_up(kind: Any) -> Any:

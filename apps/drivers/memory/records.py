@@ -93,8 +93,18 @@ class MemoryImage:
     content: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryDelivery:
+    """A file that was delivered for an image: how long it is, and its first and last bytes."""
+
+    size: int
+    head: bytes
+    tail: bytes
+
+
 HOSTS = Table("hosts", MemoryHost)
 IMAGES = Table("images", MemoryImage)
+DELIVERIES = Table("deliveries", MemoryDelivery)
 VOLUMES = Table("volumes", VolumeSpec)
 UNFINISHED = Table("unfinished", Unfinished)
 """`pool/kind/id` → what a test has left there: nothing stays unfinished in a pretend pool."""

@@ -3,12 +3,23 @@
 import os
 import struct
 
+from apps.drivers.bounds import Counter
+from apps.drivers.errors import DriverError
 from apps.drivers.files.boot_record import need_boot_record
-from apps.drivers.files.signatures import Ends, format_of
+from apps.drivers.files.signatures import HEAD_BYTES, SECTOR, Ends, format_of
 from apps.drivers.memory import snapshots
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.pools import pool_of
-from apps.drivers.memory.records import DISK_USERS, IMAGES, UNFINISHED, VOLUMES, MemoryImage, State
+from apps.drivers.memory.records import (
+    DELIVERIES,
+    DISK_USERS,
+    IMAGES,
+    UNFINISHED,
+    VOLUMES,
+    MemoryDelivery,
+    MemoryImage,
+    State,
+)
 from apps.drivers.memory.snapshots import CONTENTS, SNAPSHOTS, snapshots_in
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
@@ -23,9 +34,10 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VolumeSpec,
 )
-from apps.drivers.specs.storage import CAPTURED
+from apps.drivers.specs.storage import CAPTURED, DELIVERED, Part
 from apps.drivers.volume_errors import (
     backed_image,
+    delivery_lost,
     image_in_use,
     missing_image,
     missing_image_file,
@@ -55,9 +67,30 @@ class MemoryVolumes:
             known = state.get(IMAGES, _key(spec))
             if known is not None:
                 return known.info
-            image = MemoryImage(spec, _look_at(source))
-            state.put(IMAGES, _key(spec), image)
-            return image.info
+            refused: DriverError | None = None
+            try:
+                info = _delivered(state, spec) if source == DELIVERED else _look_at(source)
+            except DriverError as error:
+                refused = error  # what was delivered goes all the same
+            else:
+                state.put(IMAGES, _key(spec), MemoryImage(spec, info))
+            state.delete(DELIVERIES, _key(spec))
+        if refused is not None:
+            raise refused
+        return info
+
+    def ensure_delivered(self, spec: ImageSpec, at: int, data: Part) -> Counter:
+        with self._world.call("volumes.ensure_delivered") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            known = state.get(DELIVERIES, _key(spec))
+            size = known.size if known else 0
+            if not data or at > size:
+                return size
+            before = known.head[:at] if known and at else b""
+            tail = known.tail[: max(len(known.tail) - (size - at), 0)] if known and at else b""
+            kept = MemoryDelivery(at + len(data), (before + data)[:HEAD_BYTES], (tail + data)[-SECTOR:])
+            state.put(DELIVERIES, _key(spec), kept)
+            return kept.size
 
     def ensure_image_absent(self, spec: ImageSpec) -> None:
         with self._world.call("volumes.ensure_image_absent") as state:
@@ -65,6 +98,7 @@ class MemoryVolumes:
             if any(volume.image_id == spec.id for volume in _volumes_in(state, spec.pool).values()):
                 raise image_in_use(spec)
             state.delete(IMAGES, _key(spec))
+            state.delete(DELIVERIES, _key(spec))
 
     def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         with self._world.call("volumes.ensure_image_copy") as state:
@@ -208,7 +242,19 @@ def _look_at(source: str) -> ImageInfo:
             ends = Ends.read(stored, lambda count, at: os.pread(file.fileno(), count, at))
     except OSError as error:
         raise missing_source(source) from error
-    form, head = format_of(ends), ends.head
+    return _judged(ends)
+
+
+def _delivered(state: State, spec: ImageSpec) -> ImageInfo:
+    """Return the same of a file that was delivered."""
+    known = state.get(DELIVERIES, _key(spec))
+    if known is None:
+        raise delivery_lost()
+    return _judged(Ends(known.head, known.tail, known.size))
+
+
+def _judged(ends: Ends) -> ImageInfo:
+    form, head, stored = format_of(ends), ends.head, ends.size
     if form == "qcow2" and len(head) >= QCOW2_HEADER.size:
         _, _, backing, _, _, virtual = QCOW2_HEADER.unpack_from(head)
         if backing:
