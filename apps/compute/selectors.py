@@ -17,7 +17,10 @@ from apps.lifecycle.models import Resource, State
 from apps.network.models import Eip, Nic
 from apps.storage.models import Disk
 
-_NOT_SHOWN = {"sealed_user_data", "sealed_password_hash", "ssh_keys", "first_boot_done_at", "guest_uid"}
+_NOT_SHOWN = {
+    *("sealed_user_data", "sealed_password_hash", "sealed_new_password"),
+    *("ssh_keys", "first_boot_done_at", "guest_uid"),
+}
 # Of what a VM refers to, lists show little more than names: reading whole rows would cost more than all the rest.
 _SHOWN = [
     *(field.name for field in Vm._meta.concrete_fields if field.name not in _NOT_SHOWN),

@@ -8,6 +8,8 @@ from typing import Any
 from apps.compute.models import Vm
 from apps.compute.services import delete, power, snapshot
 from apps.compute.services.disk_attachment import attach_disk
+from apps.compute.services.guest_password import reset_password
+from apps.compute.services.reinstall import reinstall_vm
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
 from apps.drivers.memory import MemoryHypervisor
@@ -26,6 +28,7 @@ from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, 
 from tests.security.words import (
     A_INSIDE,
     A_INSIDE_CREATE,
+    A_INSIDE_MANAGE,
     A_MANAGE,
     A_OPERATE,
     A_VIEW,
@@ -36,6 +39,8 @@ from tests.security.words import (
     api,
     pages,
 )
+
+NEW_PASSWORD = "Another-4711"
 
 
 def _create_vm(environment: Environment, _nothing: object = None, **more: Any) -> Operation:
@@ -116,6 +121,12 @@ def _stopped_vm(environment: Environment) -> Vm:
     return made
 
 
+def _stopped_with_snapshots(environment: Environment) -> Vm:
+    """A stopped VM with a data disk, and snapshots of both its disks."""
+    made: Vm = done(power.power_off_vm(environment.owner, _vm_with_all(environment)))
+    return made
+
+
 def _paused_vm(environment: Environment) -> Vm:
     """A VM that its host has paused for want of space, which there is again."""
     made = make_vm(environment)
@@ -152,6 +163,8 @@ CASE = KindCase(
         set_nic_bandwidth=A_MANAGE,
         add_ipv6=A_MANAGE,
         snapshot_disks=A_MANAGE,
+        reset_password=A_INSIDE_MANAGE,
+        reinstall=A_INSIDE_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -167,6 +180,8 @@ CASE = KindCase(
         set_security_group=P_MANAGE,
         set_nic_bandwidth=P_MANAGE,
         add_ipv6=P_MANAGE,
+        reset_password=P_MANAGE,
+        reinstall=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
@@ -179,7 +194,7 @@ CASE = KindCase(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
-        "add_ipv6 rename delete",
+        "add_ipv6 reset_password reinstall rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -209,11 +224,15 @@ CASE = KindCase(
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "console": lambda w: {"kind": "browser"},
         "snapshot_disks": lambda w: {"name": "new"},
+        "reset_password": lambda w: {"password": NEW_PASSWORD},
+        "reinstall": lambda w: {"image": str(w.image.pk)},
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "snapshot_disks": lambda w: {"name": "new"},
+        "reset_password": lambda w: {"password": NEW_PASSWORD},
+        "reinstall": lambda w: {"image": str(w.image.pk)},
     },
     recipes={
         "create": Recipe(_create_with_parts, _unbound_eip),
@@ -243,6 +262,19 @@ CASE = KindCase(
             lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
         ),
         "console": Recipe(_open_console, make_vm),
+        "reset_password": Recipe(
+            lambda environment, vm: reset_password(environment.owner, vm, password=NEW_PASSWORD), make_vm
+        ),
+        "reinstall": Recipe(
+            lambda environment, vm: reinstall_vm(
+                environment.owner,
+                vm,
+                image=environment.image.pk,
+                password=NEW_PASSWORD,
+                delete_snapshots=True,
+            ),
+            _stopped_with_snapshots,
+        ),
         "resync": Recipe(RESYNC, _connected),
         "roll_back": Recipe(ROLL_BACK, make_vm),
         "force_clean": Recipe(FORCE_CLEAN, _connected, gives_up=True),

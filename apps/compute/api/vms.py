@@ -16,6 +16,7 @@ from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import ResourceApi
 from apps.compute import selectors, sorting
 from apps.compute.api.vm_forecast import EXPLAIN
+from apps.compute.api.vm_guest import ReinstallBody, ResetPasswordBody
 from apps.compute.api.vm_nics import (
     GuestNetworkOut,
     NewEipBody,
@@ -36,7 +37,9 @@ from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
     VM_POWER_OFF,
+    VM_REINSTALL,
     VM_RENAME,
+    VM_RESET_PASSWORD,
     VM_RESTART,
     VM_RETRY,
     VM_SHUT_DOWN,
@@ -290,6 +293,8 @@ class VmApi(ResourceApi):
         Action(VM_SET_NIC_BANDWIDTH, NicBandwidthBody),
         Action(VM_ADD_IPV6),
         Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
+        Action(VM_RESET_PASSWORD, ResetPasswordBody, bulk=False),
+        Action(VM_REINSTALL, ReinstallBody, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

@@ -10,17 +10,21 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
+from apps.compute.guest_forms import ReinstallForm, ResetPasswordForm, reinstalling, resetting
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.pages.vm_disks import vm_disks
 from apps.compute.pages.vm_network import vm_network
 from apps.compute.pages.vm_overview import overview, why_nothing_new
+from apps.compute.rename_form import RenameVmForm
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
     VM_POWER_OFF,
+    VM_REINSTALL,
     VM_RENAME,
+    VM_RESET_PASSWORD,
     VM_RESTART,
     VM_RETRY,
     VM_SHUT_DOWN,
@@ -36,7 +40,6 @@ from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import project_facet, region_facet, status_facet, tenant_facet
-from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
@@ -111,7 +114,11 @@ VM = PageKind(
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
         Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),
         Do(VM_ADD_IPV6, says=_gaining_ipv6, bulk=True),
-        Do(VM_RENAME, form=LabelsForm),
+        Do(VM_RESET_PASSWORD, form=ResetPasswordForm, says=resetting),
+        Do(
+            VM_REINSTALL, form=ReinstallForm, says=reinstalling, typed_name=True, also=gettext_lazy("Rebuild")
+        ),
+        Do(VM_RENAME, form=RenameVmForm, also=gettext_lazy("Change project")),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
     as_of=as_of,
