@@ -31,6 +31,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "forbidden": (403, "The role or API key of the caller does not allow this."),
     "idempotency.mismatch": (422, "The Idempotency-Key was used with a different request."),
     "image.architecture": (409, "The image has another CPU architecture than the cluster."),
+    "image.os_family": (409, "The image has another OS family than the VM that is to be reinstalled."),
     "invalid": (
         422,
         "A field or parameter is not valid (400 for its shape, 422 for its value); `errors` names it.",

@@ -18,12 +18,8 @@ from apps.network.models import Eip, Nic
 from apps.storage.models import Disk
 
 _NOT_SHOWN = {
-    "sealed_user_data",
-    "sealed_password_hash",
-    "ssh_keys",
-    "first_boot_done_at",
-    "guest_uid",
-    "resize_host",
+    *("sealed_user_data", "sealed_password_hash", "sealed_new_password"),
+    *("ssh_keys", "first_boot_done_at", "guest_uid", "resize_host"),
 }
 # Of what a VM refers to, lists show little more than names: reading whole rows would cost more than all the rest.
 _SHOWN = [

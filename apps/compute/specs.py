@@ -7,6 +7,7 @@ from dataclasses import replace
 from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
 from apps.compute.models.instance_type import MOST_VCPU
+from apps.compute.models.reinstallation import Reinstallation
 from apps.drivers.specs import (
     EXTERNAL_SLOT,
     INTERNAL_SLOT,
@@ -72,6 +73,19 @@ def most_size(vm: Vm) -> Need:
         max(vm.vcpu, min(MOST_VCPU, max(GROWS * vm.vcpu, LEAST_GROWN_VCPU))),
         min(MOST_GROWN_MIB, max(GROWS * vm.memory_mib, LEAST_GROWN_MIB)),
     )
+
+
+def reinstalled_spec(vm: Vm, to: Reinstallation) -> VmSpec:
+    """Return a VM, prefetched as for `vm_spec`, with its new system disk and first-boot data."""
+    disks = (disk_attachment(to.disk), *map(disk_attachment, vm.data_disks))
+    seed = SeedSpec(
+        hostname=vm.hostname,
+        nics=_seed_nics(vm),
+        password_hash=unseal(to.sealed_password_hash) if to.sealed_password_hash else "",
+        ssh_keys=tuple(to.ssh_keys),
+        user_data=unseal(to.sealed_user_data) if to.sealed_user_data else "",
+    )
+    return replace(vm_spec(vm), disks=disks, seed=seed, os_family=OsFamily(to.image.os_family))
 
 
 def seed_spec(vm: Vm) -> SeedSpec:

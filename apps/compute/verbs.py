@@ -9,8 +9,15 @@ from uuid import UUID
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from apps.compute.given_up import forget_hot_add, forget_resize, mark_copy_failed
+from apps.compute.given_up import (
+    forget_hot_add,
+    forget_password,
+    forget_reinstallation,
+    forget_resize,
+    mark_copy_failed,
+)
 from apps.compute.models import Vm
+from apps.drivers.specs import GuestNetworkReason
 from apps.lifecycle.models import State
 from apps.lifecycle.models.status import Status
 from apps.lifecycle.standard_verbs import (
@@ -33,6 +40,8 @@ SLOWEST_IMPORT_BYTES_PER_SECOND = 10 << 20
 LARGEST_IMAGE_BYTES = 2 << 40
 #: A guest is asked to shut down for this long.
 SHUTDOWN_PATIENCE = timedelta(seconds=90)
+#: The agent of a guest is waited for so long: it may be starting.
+AGENT_PATIENCE = timedelta(seconds=60)
 
 
 def import_takes(size_bytes: int) -> timedelta:
@@ -54,6 +63,22 @@ def _must_run(vm: Any) -> Text | None:
     if vm.is_on and vm.pause_reason:
         return _("The VM is paused and the guest cannot respond. Restart or power off the VM.")
     return _must_be_on(vm)
+
+
+def _must_have_an_agent(vm: Any) -> Text | None:
+    if not vm.is_on:
+        return _("Start the VM first.")
+    if not vm.pause_reason and vm.guest_network_reason == GuestNetworkReason.NO_AGENT:
+        return _(
+            "The guest agent is not running. Wait until the guest has started, or install qemu-guest-agent in it."
+        )
+    return _must_run(vm)
+
+
+def _must_be_stopped(vm: Any) -> Text | None:
+    if vm.is_on:
+        return _("Stop the VM first.")
+    return _needs_a_host(vm)
 
 
 def _must_be_resumable(vm: Any) -> Text | None:
@@ -167,6 +192,36 @@ VM_FINISH_FIRST_BOOT = declare(
         _("Removing cloud-init data"),
         permission="admin",
         cancel=Cancel.NEVER,
+    )
+)
+VM_RESET_PASSWORD = declare(
+    Verb(
+        "vm.reset_password",
+        _("Reset password"),
+        _("Resetting password"),
+        permission="manage",
+        obstacle=_must_have_an_agent,
+        inside=True,
+        deadline=timedelta(minutes=3),
+        abandoned=forget_password,
+        icon="password",
+        repeatable=False,
+    )
+)
+# Like a creation, it sets what runs at the first boot and which keys log in.
+VM_REINSTALL = declare(
+    Verb(
+        "vm.reinstall",
+        _("Reinstall"),
+        _("Reinstalling"),
+        permission="manage",
+        obstacle=_must_be_stopped,
+        destructive=True,
+        inside=True,
+        abandoned=forget_reinstallation,
+        icon="reload",
+        status=Status.REINSTALLING,
+        repeatable=False,
     )
 )
 VM_RENAME = declare(rename_verb("vm"))

@@ -109,6 +109,27 @@ def silent_guest_agent(vm_id: str) -> DriverError:
     )
 
 
+def no_guest_agent(vm_id: str) -> DriverError:
+    """No guest agent has opened its end of the channel: the guest still boots, or has none."""
+    return DriverError(
+        _("VM %(vm_id)s has no running guest agent."),
+        values={"vm_id": vm_id},
+        code="hypervisor.no_guest_agent",
+        hint=_("Wait until the guest has started. If it has no guest agent, install qemu-guest-agent."),
+    )
+
+
+def refused_password(vm_id: str, user: str) -> DriverError:
+    """The guest agent refused to set the password: no such user, or the guest forbids it."""
+    return DriverError(
+        _("The guest of VM %(vm_id)s refused the new password of %(user)s."),
+        values={"vm_id": vm_id, "user": user},
+        code="hypervisor.password_refused",
+        permanent=True,
+        hint=_("Check that the user exists and that the guest agent may set passwords."),
+    )
+
+
 def unreachable(host: str) -> DriverError:
     """No answer from the host in time."""
     return DriverError(

@@ -26,6 +26,7 @@ from apps.drivers.specs import (
     GuestMounts,
     GuestNetwork,
     GuestNetworkState,
+    GuestPassword,
     Held,
     HostObservation,
     ImageInfo,
@@ -123,6 +124,13 @@ class Hypervisor(Protocol):
         """Keep what the guest agent of a defined VM shall configure, configure it if the VM runs, and return how it is.
 
         The host does it again by itself whenever the guest (or its agent) has started; `VmStatus` says how it is then.
+        """
+
+    def ensure_password(self, wanted: GuestPassword) -> None:
+        """Set a user's password in a running guest, by its agent.
+
+        An agent that is not there (`hypervisor.no_guest_agent`) or is silent (`hypervisor.guest_agent_silent`) may be
+        there in a moment: ask again. One that refuses (`hypervisor.password_refused`) is asked no more.
         """
 
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:

@@ -73,6 +73,20 @@ CAUSES: dict[str, TenantText] = {
         _("The guest agent in the VM does not answer."),
         _("Check that the guest agent runs in the VM, then retry."),
     ),
+    **dict.fromkeys(
+        ("vm.no_guest_agent", "hypervisor.no_guest_agent"),
+        TenantText(
+            _("The VM has no running guest agent."),
+            _(
+                "Wait until the guest has started, then retry. If it has no guest agent, install "
+                "qemu-guest-agent in it."
+            ),
+        ),
+    ),
+    "hypervisor.password_refused": TenantText(
+        _("The guest refused the new password of %(user)s."),
+        _("Check that the user exists and that the guest agent may set passwords."),
+    ),
     **dict.fromkeys(("host.busy", "host.restarted", "host.still_working"), _HOST_BUSY),
     **dict.fromkeys(
         (
@@ -298,6 +312,7 @@ STEPS: dict[str, str] = {
             "Resizing the disk",
             "Rolling back to %(snapshot)s",
             "Setting the limits",
+            "Setting the password of %(user)s",
             "Taking a snapshot",
             "Taking a snapshot of %(disk)s",
             "Taking snapshots of %(count)s disks",
@@ -308,6 +323,7 @@ STEPS: dict[str, str] = {
             "Adding vCPUs and memory",
             "The VM is running. It gets the new size at its next restart.",
             "Applying the security group to %(ip)s",
+            "Replacing the system disk",
             "Resizing the disks",
             "Checking and copying the image",
             "Copying image %(image)s to %(cluster)s",

@@ -80,6 +80,7 @@ class Verb:
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
     creates: what it makes is a new resource in the project, so a role on its single resource does not cover it.
     status: the resource's status while it runs, as the API names it (`status.py`).
+    repeatable: whether it can be asked for again with what its operation has kept: not where that was a password.
     is_task: whether it is shown among somebody's tasks; the operation log has it in any case.
     """
 
@@ -111,6 +112,7 @@ class Verb:
     creates: bool = False
     status: Status = Status.UPDATING
     is_task: bool = True
+    repeatable: bool = True
 
     @property
     def allowed_while_acting(self) -> bool:

@@ -38,6 +38,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "discard disks of reinstalled VMs": {
+        "task": "storage.discard_left",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "settle sizes of disks": {"task": "storage.settle_sizes", "schedule": 60.0, "options": {"expires": 60}},
     "observe storage's health": {
         "task": "storage.observe_health",

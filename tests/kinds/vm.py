@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services import delete, power, resize, snapshot
 from apps.compute.services.disk_attachment import attach_disk
+from apps.compute.services.guest_password import reset_password
+from apps.compute.services.reinstall import reinstall_vm
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
 from apps.drivers.memory import MemoryHypervisor
@@ -26,6 +28,7 @@ from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, 
 from tests.security.words import (
     A_INSIDE,
     A_INSIDE_CREATE,
+    A_INSIDE_MANAGE,
     A_MANAGE,
     A_OPERATE,
     A_VIEW,
@@ -39,6 +42,7 @@ from tests.security.words import (
 
 if TYPE_CHECKING:
     from tests.security.world import World
+NEW_PASSWORD = "Another-4711"
 
 
 def _create_vm(environment: Environment, _nothing: object = None, **more: Any) -> Operation:
@@ -119,6 +123,12 @@ def _stopped_vm(environment: Environment) -> Vm:
     return made
 
 
+def _stopped_with_snapshots(environment: Environment) -> Vm:
+    """A stopped VM with a data disk, and snapshots of both its disks."""
+    made: Vm = done(power.power_off_vm(environment.owner, _vm_with_all(environment)))
+    return made
+
+
 def _paused_vm(environment: Environment) -> Vm:
     """A VM that its host has paused for want of space, which there is again."""
     made = make_vm(environment)
@@ -181,6 +191,8 @@ CASE = KindCase(
         hot_add=A_MANAGE,
         discard_resize=A_MANAGE,
         create_image=A_MANAGE,
+        reset_password=A_INSIDE_MANAGE,
+        reinstall=A_INSIDE_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -200,6 +212,8 @@ CASE = KindCase(
         resize=P_MANAGE,
         hot_add=P_MANAGE,
         discard_resize=P_MANAGE,
+        reset_password=P_MANAGE,
+        reinstall=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
@@ -212,7 +226,7 @@ CASE = KindCase(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry snapshot_disks create_image set_security_group set_nic_bandwidth "
-        "add_ipv6 resize hot_add discard_resize rename delete",
+        "add_ipv6 resize hot_add discard_resize reset_password reinstall rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -245,6 +259,8 @@ CASE = KindCase(
         "resize": _larger,
         "hot_add": _larger,
         "create_image": lambda w: {"name": "new"},
+        "reset_password": lambda w: {"password": NEW_PASSWORD},
+        "reinstall": lambda w: {"image": str(w.image.pk)},
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
@@ -253,6 +269,8 @@ CASE = KindCase(
         "resize": _larger,
         "hot_add": _larger,
         "create_image": lambda w: {"name": "new"},
+        "reset_password": lambda w: {"password": NEW_PASSWORD},
+        "reinstall": lambda w: {"image": str(w.image.pk)},
     },
     recipes={
         "create": Recipe(_create_with_parts, _unbound_eip),
@@ -284,6 +302,19 @@ CASE = KindCase(
         "resize": Recipe(_resize, _stopped_vm),
         "hot_add": Recipe(_hot_add, _growable_vm),
         "console": Recipe(_open_console, make_vm),
+        "reset_password": Recipe(
+            lambda environment, vm: reset_password(environment.owner, vm, password=NEW_PASSWORD), make_vm
+        ),
+        "reinstall": Recipe(
+            lambda environment, vm: reinstall_vm(
+                environment.owner,
+                vm,
+                image=environment.image.pk,
+                password=NEW_PASSWORD,
+                delete_snapshots=True,
+            ),
+            _stopped_with_snapshots,
+        ),
         "resync": Recipe(RESYNC, _connected),
         "roll_back": Recipe(ROLL_BACK, make_vm),
         "force_clean": Recipe(FORCE_CLEAN, _connected, gives_up=True),

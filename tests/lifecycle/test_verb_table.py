@@ -38,7 +38,7 @@ def table() -> str:
 
 def _row(verb: Verb) -> str:
     pushes = _PUSHES[verb.rank] if verb.supersedes else ""
-    again = f"`{verb.retry}`" if verb.exclusive else "new request"
+    again = f"`{verb.retry}`" if verb.exclusive and verb.repeatable else "new request"
     return f"| `{verb.name}` | {_time(verb.deadline)} | {_CANCEL[verb.cancel]} | {again} | {pushes} |\n"
 
 

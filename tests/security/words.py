@@ -29,6 +29,7 @@ A_ADMIN_HIDDEN = "401 404 404 404 404 404 ok  403 403 ok ok  404"
 A_ADMIN_UNKNOWN = "401 404 403 403 403 403 ok  403 403 ok ok  403"
 #: The inside of a tenant's machines: an admin acts as the tenant first, and has no key for it.
 A_INSIDE = "401 404 403 ok ok ok 403  403 ok ok ok  ok"
+A_INSIDE_MANAGE = "401 404 403 403 ok ok 403  403 403 ok ok  ok"
 A_INSIDE_CREATE = "401 no 403 403 ok ok 403  403 403 ok ok  ok"
 #: Accounts. What takes access away: keys with the scope `accounts`. What gives access: no key.
 A_MEMBERS_SEEN = "401 404 404 404 404 ok ok  ok ok ok ok  ok"

@@ -17,6 +17,7 @@ from apps.api.views import ResourceApi
 from apps.compute import selectors, sorting
 from apps.compute.api.images import NewImageBody
 from apps.compute.api.vm_forecast import EXPLAIN
+from apps.compute.api.vm_guest import ReinstallBody, ResetPasswordBody
 from apps.compute.api.vm_nics import (
     GuestNetworkOut,
     NewEipBody,
@@ -40,7 +41,9 @@ from apps.compute.verbs import (
     VM_DISCARD_RESIZE,
     VM_HOT_ADD,
     VM_POWER_OFF,
+    VM_REINSTALL,
     VM_RENAME,
+    VM_RESET_PASSWORD,
     VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
@@ -330,6 +333,8 @@ class VmApi(ResourceApi):
         Action(VM_HOT_ADD, ResizeBody),
         Action(VM_DISCARD_RESIZE, immediate=True),
         Action(VM_CREATE_IMAGE, NewImageBody),
+        Action(VM_RESET_PASSWORD, ResetPasswordBody, bulk=False),
+        Action(VM_REINSTALL, ReinstallBody, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

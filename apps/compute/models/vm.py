@@ -122,6 +122,8 @@ class Vm(Kind):
     key_pairs = models.JSONField(
         default=list, db_default=models.Value([], models.JSONField()), blank=True, editable=False
     )
+    # On its way into the guest while an operation brings it there: a crypt(3) hash, for Windows the password; sealed.
+    sealed_new_password = models.TextField(blank=True, default="", db_default="", editable=False)
     first_boot_done_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
+from apps.compute.guest_forms import ReinstallForm, ResetPasswordForm, reinstalling, resetting
 from apps.compute.image_forms import CreateImageForm
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
@@ -17,6 +18,7 @@ from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.pages.vm_disks import vm_disks
 from apps.compute.pages.vm_network import vm_network
 from apps.compute.pages.vm_overview import overview, why_nothing_new
+from apps.compute.rename_form import RenameVmForm
 from apps.compute.services.resize import shown
 from apps.compute.size_forms import HotAddForm, ResizeForm
 from apps.compute.verbs import (
@@ -26,7 +28,9 @@ from apps.compute.verbs import (
     VM_DISCARD_RESIZE,
     VM_HOT_ADD,
     VM_POWER_OFF,
+    VM_REINSTALL,
     VM_RENAME,
+    VM_RESET_PASSWORD,
     VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
@@ -43,7 +47,6 @@ from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import project_facet, region_facet, status_facet, tenant_facet
-from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
@@ -126,7 +129,11 @@ VM = PageKind(
         Do(VM_RESIZE, form=ResizeForm, also=gettext_lazy("Upgrade")),
         Do(VM_HOT_ADD, form=HotAddForm),
         Do(VM_DISCARD_RESIZE, says=_discarding, bulk=False),
-        Do(VM_RENAME, form=LabelsForm),
+        Do(VM_RESET_PASSWORD, form=ResetPasswordForm, says=resetting),
+        Do(
+            VM_REINSTALL, form=ReinstallForm, says=reinstalling, typed_name=True, also=gettext_lazy("Rebuild")
+        ),
+        Do(VM_RENAME, form=RenameVmForm, also=gettext_lazy("Change project")),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
     as_of=as_of,

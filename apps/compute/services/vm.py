@@ -52,10 +52,10 @@ def create_vms(actor: Actor, **asked: Any) -> list[Operation]:
     """
     wanted, refusals = VmRequest(**asked), ErrorCollector()
     draft = look_up(actor, wanted, refusals)
-    return _reserve_and_insert(complete(wanted, draft, refusals), _kept_of(wanted.key_pairs))
+    return _reserve_and_insert(complete(wanted, draft, refusals), kept_of(wanted.key_pairs))
 
 
-def _kept_of(key_pairs: Sequence[UUID]) -> list[dict[str, str]]:
+def kept_of(key_pairs: Sequence[UUID]) -> list[dict[str, str]]:
     """Return what a VM keeps of its SSH keys, which may be deleted before it."""
     rows = KeyPair.objects.filter(pk__in=key_pairs).order_by("name", "pk") if key_pairs else ()
     return [{"id": str(row.pk), "name": row.name, "fingerprint": row.fingerprint} for row in rows]

@@ -12,6 +12,7 @@ from apps.drivers.libvirt import (
     domain_xml,
     domains,
     guest_agent,
+    guest_password,
     neighbours,
     nic_guard,
     nics,
@@ -39,6 +40,7 @@ from apps.drivers.specs import (
     GuestMounts,
     GuestNetwork,
     GuestNetworkState,
+    GuestPassword,
     Held,
     HostObservation,
     PoolKey,
@@ -161,6 +163,10 @@ class LibvirtHypervisor:
 
     def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
         return self.networks.ensure(vm_id, network)
+
+    def ensure_password(self, wanted: GuestPassword) -> None:
+        with self.connection.use() as connection:
+            guest_password.ensure(domains.running(connection, wanted.id), wanted)
 
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         return self.held.hold(vm_id, seconds, pause=pause)

@@ -62,7 +62,8 @@ class MemoryGuests:
             state.put(self._vms, vm_id, replace(vm, paused=reason, cause_gone=cause_gone))
 
     def set_guest(self, vm_id: str, **said: Any) -> None:
-        """Let a guest be otherwise: `guest_agent`, `releases`, `mounted` (volume → mount points), `network_refused`."""
+        """Let a guest be otherwise: `guest_agent`, `releases`, `mounted` (volume → mount points), `network_refused`,
+        `refuses_passwords`."""
         with self._world.records() as state:
             vm = state.get(self._vms, vm_id)
             assert vm is not None

@@ -4,7 +4,7 @@ import zlib
 from dataclasses import replace
 from datetime import datetime
 
-from apps.drivers.hypervisor_errors import missing_vm
+from apps.drivers.hypervisor_errors import missing_vm, no_guest_agent, refused_password
 from apps.drivers.memory import disks, nics, sizes
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.guests import MemoryGuests, status_of
@@ -18,6 +18,7 @@ from apps.drivers.specs import (
     GuestMounts,
     GuestNetwork,
     GuestNetworkState,
+    GuestPassword,
     Held,
     HostObservation,
     PauseReason,
@@ -129,6 +130,17 @@ class MemoryHypervisor(MemoryGuests):
             vm, found = nics.configured(self._known(state, vm_id), network)
             state.put(self._vms, vm_id, vm)
             return found
+
+    def ensure_password(self, wanted: GuestPassword) -> None:
+        with self._call("ensure_password") as state:
+            pass_or_refuse(state, wanted.id, self._fence)
+            vm = self._running(state, wanted.id)
+            if not vm.guest_agent:
+                raise no_guest_agent(wanted.id)
+            if vm.refuses_passwords:
+                raise refused_password(wanted.id, wanted.user)
+            passwords = {**vm.passwords, wanted.user: wanted.password}
+            state.put(self._vms, wanted.id, replace(vm, passwords=passwords))
 
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         with self._call("ensure_held") as state:

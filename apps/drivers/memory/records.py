@@ -59,8 +59,8 @@ class MemoryVm:
     `live` are the disks that the running VM has, `open_disks` their volumes; `spec` may have changed since. A guest
     that `releases` nothing keeps what it is asked to let go; `mounted` is what it has mounted, by volume. `paused` by
     its host until `cause_gone`, and resumed. `held` until a time. `live_nics` are the NICs that the running VM has,
-    `network` is what its guest agent shall configure, which it does unless it is `network_refused`. `size` is that
-    of the running VM.
+    `network` is what its guest agent shall configure, which it does unless it is `network_refused`; `passwords` are
+    those it has set, by user, which it does unless it `refuses_passwords`. `size` is that of the running VM.
     """
 
     spec: VmSpec
@@ -82,6 +82,8 @@ class MemoryVm:
     network: GuestNetwork | None = None
     network_refused: GuestNetworkReason = GuestNetworkReason.NONE
     size: VmSize = NO_SIZE
+    passwords: dict[str, str] = field(default_factory=dict)
+    refuses_passwords: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Virtual machines and their screens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
@@ -94,6 +94,16 @@ class SeedSpec:
     def is_secret(self) -> bool:
         """Whether it holds anything that only the guest itself may read."""
         return bool(self.password_hash or self.user_data)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPassword:
+    """The new password of a user in the guest of the VM `id`: in clear text, or as a crypt(3) string (`is_hash`)."""
+
+    id: str
+    user: str
+    password: str = field(repr=False)
+    is_hash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
