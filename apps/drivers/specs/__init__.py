@@ -50,6 +50,7 @@ from apps.drivers.specs.guest_network import (
     GuestNetworkState,
     GuestNic,
 )
+from apps.drivers.specs.migration import Arrival, MigrationLimits, MigrationProgress
 from apps.drivers.specs.network import (
     CONNECTION_LIMIT,
     VPC_MTU,
@@ -99,6 +100,7 @@ __all__ = [
     "RESUMABLE",
     "VPC_MTU",
     "Architecture",
+    "Arrival",
     "AttachedDisk",
     "ConsoleAddress",
     "CopyProgress",
@@ -124,6 +126,8 @@ __all__ = [
     "HostUsage",
     "ImageInfo",
     "ImageSpec",
+    "MigrationLimits",
+    "MigrationProgress",
     "NicAttachment",
     "OsFamily",
     "PauseReason",
