@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from apps.compute.given_up import mark_copy_failed
+from apps.compute.given_up import mark_copy_failed, stay_if_never_begun
 from apps.compute.models import Vm
 from apps.lifecycle.models import State
 from apps.lifecycle.models.status import Status
@@ -31,6 +31,8 @@ IMPORT_DEADLINE = timedelta(minutes=30)
 SLOWEST_IMPORT_BYTES_PER_SECOND = 10 << 20
 #: No image is larger (the agents' own limit).
 LARGEST_IMAGE_BYTES = 2 << 40
+#: What a migration may take beside its time limit, waiting for others of its worker included.
+MIGRATION_DEADLINE = timedelta(minutes=30)
 #: A guest is asked to shut down for this long.
 SHUTDOWN_PATIENCE = timedelta(seconds=90)
 
@@ -58,6 +60,12 @@ def _must_run(vm: Any) -> Text | None:
 
 def _must_be_resumable(vm: Any) -> Text | None:
     return None if vm.is_on and vm.is_resumable else _("The VM is not paused.")
+
+
+def _must_be_able_to_move(vm: Any) -> Text | None:
+    if vm.is_on and vm.pause_reason:
+        return _("The VM is paused. Restart it, or power it off first.")
+    return _needs_a_host(vm)
 
 
 def _needs_a_host(vm: Any) -> Text | None:
@@ -141,6 +149,20 @@ VM_FINISH_FIRST_BOOT = declare(
         _("Removing cloud-init data"),
         permission="admin",
         cancel=Cancel.NEVER,
+    )
+)
+VM_MIGRATE = declare(
+    Verb(
+        "vm.migrate",
+        _("Migrate"),
+        _("Migrating"),
+        permission="admin",
+        obstacle=_must_be_able_to_move,
+        # Until the migration begins, and to settle where the VM is after it; the time limit is added in between.
+        deadline=MIGRATION_DEADLINE,
+        abandoned=stay_if_never_begun,
+        icon="arrows-move",
+        status=Status.MIGRATING,
     )
 )
 VM_RENAME = declare(rename_verb("vm"))

@@ -38,6 +38,7 @@ from apps.drivers.specs import (
     PoolObservation,
     PoolSpec,
     Power,
+    Presence,
     Screenshot,
     SeedSpec,
     SnapshotSpec,
@@ -154,6 +155,10 @@ class Hypervisor(Protocol):
     @host_verb(changes=False)
     def status(self, vm_id: str) -> VmStatus:
         """Return the VM as it is; `exists` is False for one this host does not know."""
+
+    @host_verb(changes=False)
+    def presence(self, vm_id: str) -> Presence:
+        """Return what this host has of a VM that may be on another as well: while it migrates, or after that broke."""
 
     @host_verb(changes=False)
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from apps.compute.models import Vm
-from apps.compute.services import delete, power, snapshot
+from apps.compute.services import delete, migration, power, snapshot
 from apps.compute.services.disk_attachment import attach_disk
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
@@ -24,6 +24,7 @@ from tests.reconciliation.planting import stray_domain
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
 from tests.security.words import (
+    A_ADMIN_UNKNOWN,
     A_INSIDE,
     A_INSIDE_CREATE,
     A_MANAGE,
@@ -152,6 +153,7 @@ CASE = KindCase(
         set_nic_bandwidth=A_MANAGE,
         add_ipv6=A_MANAGE,
         snapshot_disks=A_MANAGE,
+        migrate=A_ADMIN_UNKNOWN,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -243,6 +245,7 @@ CASE = KindCase(
             lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
         ),
         "console": Recipe(_open_console, make_vm),
+        "migrate": Recipe(lambda environment, vm: migration.migrate_vm(environment.admin, vm), _connected),
         "resync": Recipe(RESYNC, _connected),
         "roll_back": Recipe(ROLL_BACK, make_vm),
         "force_clean": Recipe(FORCE_CLEAN, _connected, gives_up=True),

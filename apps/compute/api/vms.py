@@ -35,6 +35,7 @@ from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
+    VM_MIGRATE,
     VM_POWER_OFF,
     VM_RENAME,
     VM_RESTART,
@@ -173,6 +174,21 @@ class VmSnapshotBody(serializers.Serializer[Any]):
     description = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
+class MigrateBody(serializers.Serializer[Any]):
+    host = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Host of the VM’s cluster to migrate to. Left out: the platform chooses one.",
+    )
+    from_host = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Host the VM is expected to be on; refused if it is on another one.",
+    )
+
+
 class VmKeyPairOut(ReferenceOut):
     fingerprint = serializers.CharField()
 
@@ -290,6 +306,7 @@ class VmApi(ResourceApi):
         Action(VM_SET_NIC_BANDWIDTH, NicBandwidthBody),
         Action(VM_ADD_IPV6),
         Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
+        Action(VM_MIGRATE, MigrateBody),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
+from apps.compute.migration_forms import MigrateForm, moving
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
@@ -19,6 +20,7 @@ from apps.compute.pages.vm_overview import overview, why_nothing_new
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
+    VM_MIGRATE,
     VM_POWER_OFF,
     VM_RENAME,
     VM_RESTART,
@@ -37,7 +39,7 @@ from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import project_facet, region_facet, status_facet, tenant_facet
 from apps.portal.forms import LabelsForm
-from apps.portal.kinds import Do, PageKind, resource_url
+from apps.portal.kinds import OPERATE, Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
 from apps.storage.forms import SnapshotOfForm
@@ -107,6 +109,14 @@ VM = PageKind(
         Do(VM_RESTART, also=gettext_lazy("Reboot")),
         Do(VM_POWER_OFF, says=_stops),
         Do(VM_RETRY),
+        Do(
+            VM_MIGRATE,
+            form=MigrateForm,
+            says=moving,
+            bulk=True,
+            part=OPERATE,
+            also=gettext_lazy("Live migration"),
+        ),
         Do(VM_SNAPSHOT_DISKS, form=SnapshotOfForm, says=_taking, bulk=True, also=gettext_lazy("Backup")),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
         Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils.translation import gettext_noop as _
 
 from apps.audit.record import record
@@ -20,7 +20,10 @@ from apps.reconciliation.models import Rule
 
 _PROMISES = """
 SELECT h.resource_id FROM infrastructure_host h LEFT JOIN (
-       SELECT host_id, sum(vcpu) AS vcpu, sum(memory_mib) AS memory FROM compute_vm GROUP BY host_id) t
+       SELECT host_id, sum(vcpu) AS vcpu, sum(memory_mib) AS memory FROM (
+              SELECT host_id, vcpu, memory_mib FROM compute_vm
+              UNION ALL SELECT next_host_id, vcpu, memory_mib FROM compute_vm WHERE next_host_id IS NOT NULL) vms
+        GROUP BY host_id) t
     ON t.host_id = h.resource_id
  WHERE h.vcpu_reserved <> COALESCE(t.vcpu, 0) OR h.memory_reserved_mib <> COALESCE(t.memory, 0)
 """
@@ -40,7 +43,8 @@ def recount_host(id: UUID) -> bool:
     host = Host.objects.select_for_update(of=("self",), no_key=True).filter(pk=id).first()
     if host is None:
         return False
-    total = Vm.objects.filter(host=host).aggregate(vcpu=Sum("vcpu"), memory=Sum("memory_mib"))
+    on_it = Vm.objects.filter(Q(host=host) | Q(next_host=host))
+    total = on_it.aggregate(vcpu=Sum("vcpu"), memory=Sum("memory_mib"))
     promised = (host.vcpu_reserved, host.memory_reserved_mib)
     taken = (total["vcpu"] or 0, total["memory"] or 0)
     if promised == taken:

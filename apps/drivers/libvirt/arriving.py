@@ -7,8 +7,15 @@ from typing import Any
 import libvirt
 
 from apps.drivers.libvirt import domains
-from apps.drivers.specs import Arrival
+from apps.drivers.specs import Arrival, Presence
 
+#: Why a domain is paused that has not begun to run here, or has been copied away.
+WAITING = (
+    libvirt.VIR_DOMAIN_PAUSED_UNKNOWN,
+    libvirt.VIR_DOMAIN_PAUSED_MIGRATION,
+    libvirt.VIR_DOMAIN_PAUSED_POSTCOPY,
+    libvirt.VIR_DOMAIN_PAUSED_STARTING_UP,
+)
 WANTED = libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATABLE
 
 
@@ -70,8 +77,25 @@ def end_leaving(domain: Any) -> None:
         domains.resume(domain)
 
 
+def presence(domain: Any | None) -> Presence:
+    """Return what this host has of a VM."""
+    if domain is None:
+        return Presence.ABSENT
+    try:
+        if not domains.runs(domain):
+            return Presence.OFF
+        state, reason = domain.state()[:2]
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return Presence.ABSENT
+        raise
+    if state in (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_CRASHED):
+        return Presence.OFF
+    waits = state == libvirt.VIR_DOMAIN_PAUSED and reason in WAITING
+    return Presence.WAITING if waits else Presence.RUNNING
+
+
 def waits_for_migration(domain: Any) -> bool:
     """Whether the VM stands still for a migration."""
-    state = domain.state()[:2]
-    reasons = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_POSTCOPY)
-    return any(state == [libvirt.VIR_DOMAIN_PAUSED, reason] for reason in reasons)
+    state, reason = domain.state()[:2]
+    return bool(state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_MIGRATION)

@@ -44,6 +44,7 @@ from apps.drivers.specs import (
     HostObservation,
     PoolKey,
     Power,
+    Presence,
     Screenshot,
     SeedSpec,
     VmDisks,
@@ -190,6 +191,10 @@ class LibvirtHypervisor:
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
             return domains.status(vm_id, domains.find(connection, vm_id), self.networks.look)
+
+    def presence(self, vm_id: str) -> Presence:
+        with self.connection.use() as connection:
+            return arriving.presence(domains.find(connection, vm_id))
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self.connection.use() as connection:

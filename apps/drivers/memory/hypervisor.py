@@ -24,6 +24,7 @@ from apps.drivers.specs import (
     PauseReason,
     PoolKey,
     Power,
+    Presence,
     Screenshot,
     SeedSpec,
     VmDisks,
@@ -177,6 +178,15 @@ class MemoryHypervisor(MemoryGuests):
         with self._call("status") as state:
             vm = self._get(state, vm_id)
             return status_of(vm) if vm else VmStatus(id=vm_id, exists=False)
+
+    def presence(self, vm_id: str) -> Presence:
+        with self._call("presence") as state:
+            vm = self._get(state, vm_id)
+            if vm is None:
+                return Presence.ABSENT
+            if vm.power is Power.OFF:
+                return Presence.OFF
+            return Presence.WAITING if vm.paused is PauseReason.MIGRATION else Presence.RUNNING
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self._call("open_console") as state:

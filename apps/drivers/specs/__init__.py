@@ -50,7 +50,7 @@ from apps.drivers.specs.guest_network import (
     GuestNetworkState,
     GuestNic,
 )
-from apps.drivers.specs.migration import Arrival, MigrationLimits, MigrationProgress
+from apps.drivers.specs.migration import Arrival, MigrationLimits, MigrationProgress, Presence
 from apps.drivers.specs.network import (
     CONNECTION_LIMIT,
     VPC_MTU,
@@ -139,6 +139,7 @@ __all__ = [
     "PoolSpec",
     "PortSpec",
     "Power",
+    "Presence",
     "ProviderNetworkSpec",
     "ReportedDisk",
     "RuleAction",

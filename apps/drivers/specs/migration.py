@@ -1,11 +1,25 @@
 """Moving a running VM from one host to another."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta
 
 from apps.drivers.bounds import Line
+
+
+class Presence(StrEnum):
+    """What a host has of a VM, where it may be on two.
+
+    WAITING: its processors wait for the end of a migration, or for the rest of a start. RUNNING: it lives here, also
+    while it is being copied elsewhere, or is paused for another reason.
+    """
+
+    ABSENT = "absent"
+    OFF = "off"
+    WAITING = "waiting"
+    RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True)
