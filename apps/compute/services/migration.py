@@ -28,8 +28,8 @@ def migrate_vm(
 ) -> Operation:
     """Move a VM, running or stopped, to a host of its cluster: to the one named, or one that is chosen.
 
-    `from_host`: the host that it is believed to be on; on another, NotNow. Raises Invalid (field "host"), NoCapacity and
-    Refused `vm.cannot_move_there`.
+    `from_host`: the host that it is believed to be on; on another, NotNow. Raises Invalid (field "host"), NoCapacity
+    and Refused `vm.cannot_move_there`.
     """
     vm = change.row
     assert vm.host_id is not None  # its verb says so
