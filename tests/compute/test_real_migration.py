@@ -87,6 +87,25 @@ def domains(outside: Outside, guest: Guest) -> dict[str, str]:
     return found
 
 
+def moved_under_ping(outside: Outside, guest: Guest, address: str) -> float:
+    """Move a guest, see it go on there, and return the longest time without an answer from outside."""
+    guest, target = where(outside, guest)
+    moving: list[Operation] = []
+
+    def arrived() -> None:
+        ended(moving[0])
+        time.sleep(2)  # and still answers
+
+    gateway = outside.gateway(INTERNET4).command(())
+    gap = longest_gap(gateway, address, lambda: moving.append(ask(guest, target)), arrived)
+    assert moving[0].status == OperationStatus.DONE, (moving[0].error, moving[0].steps)
+    assert gap < patience(LONGEST_GAP)
+    guest, _ = where(outside, guest)
+    assert domains(outside, guest) == {target.name: "running"}
+    assert guest.output("cat /tmp/in-memory").strip() == "kept"
+    return gap
+
+
 def test_a_guest_keeps_its_stream_and_answers_pings_while_it_moves(outside: Outside, note: Note) -> None:
     guest, eip = outside.guests[0], outside.eips[INTERNET4]
     outside.see_done(outside.bind(eip, guest))
@@ -99,28 +118,10 @@ def test_a_guest_keeps_its_stream_and_answers_pings_while_it_moves(outside: Outs
     gateway = outside.gateway(INTERNET4)
     reader = [*gateway.command(()), "python3", "-c", READ, eip.address, str(seconds * 10)]
     with subprocess.Popen(reader, stdout=subprocess.PIPE, text=True) as stream:
-        for move in range(MOVES):
-            guest, target = where(outside, guest)
-            began = time.monotonic()
-            moving: list[Operation] = []
-            gap = longest_gap(
-                gateway.command(()),
-                eip.address,
-                lambda guest=guest, target=target: moving.append(ask(guest, target)),  # type: ignore[misc]
-                lambda: (ended(moving[0]), time.sleep(2)),  # type: ignore[arg-type, return-value]
-            )
-            done = moving[0]
-            assert done.status == OperationStatus.DONE, (done.error, done.steps)
-            note(f"move {move}: seconds, longest gap of pings", (round(time.monotonic() - began, 1), gap))
-            print(f"move {move}: {time.monotonic() - began:.1f} s with 2 s of waiting, gap {gap} s")
-            assert gap < patience(LONGEST_GAP)
-            guest, _ = where(outside, guest)
-            assert guest.host.name == target.name
-            assert domains(outside, guest) == {target.name: "running"}
-            assert guest.output("cat /tmp/in-memory").strip() == "kept"
+        for number in range(MOVES):
+            note(f"move {number}: longest gap of pings", moved_under_ping(outside, guest, eip.address))
         said, _ = stream.communicate(timeout=seconds + 120)
     note("longest gap of the TCP stream", said.strip())
-    print(f"stream: longest gap {said.strip()} s")
     assert "broken" not in said and float(said) < patience(LONGEST_GAP)
 
 
@@ -152,7 +153,6 @@ def test_whatever_is_killed_while_it_moves_one_vm_runs_and_its_row_says_where(
     began = time.monotonic()
     ended(operation, seconds=400)
     note(f"{killed} killed: ended as, after seconds", (operation.status, round(time.monotonic() - began, 1)))
-    print(f"{killed}: {operation.status} after {time.monotonic() - began:.1f} s: {operation.error}")
     vm = Vm.objects.select_related("host").get(pk=guest.vm_id)
     assert vm.host is not None and vm.next_host is None
     wait_until(
