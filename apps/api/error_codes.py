@@ -74,6 +74,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "too_complex": (400, "The body has too many values, or is nested too deeply."),
     "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
+    "vm.cannot_move_there": (409, "The chosen host cannot take the VM."),
     "vm.too_many_disks": (409, "The VM has as many data disks as it can have."),
     "vm.too_many_elastic_nics": (409, "The VM has as many elastic NICs as it can have."),
     "wait.too_many": (429, "Too many requests of the API key wait for operations."),

@@ -100,3 +100,15 @@ def _is_pushed_aside(operation: Operation) -> bool:
     """Whether another request ends it, which may be one about the new disk itself: that is for beat to remove then."""
     error = Operation.objects.filter(pk=operation.pk).values_list("error", flat=True).first() or {}
     return bool(error.get("code") == "operation.superseded")
+
+
+def stay_if_never_begun(operation: Operation) -> None:
+    """Give back the room on the host that a VM was to move to, if no worker has begun moving it.
+
+    Otherwise both hosts are asked first: by the handler, or by whoever needs the VM next (`operations/whereabouts.py`).
+    """
+    if operation.attempt:
+        return
+    vm = Vm.objects.filter(pk=operation.target_id, next_host__isnull=False).first()
+    if vm is not None and Vm.objects.filter(pk=vm.pk, next_host=vm.next_host_id).update(next_host=None):
+        placement.release(vm.next_host_id, vm.need)

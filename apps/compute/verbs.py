@@ -15,6 +15,7 @@ from apps.compute.given_up import (
     forget_reinstallation,
     forget_resize,
     mark_copy_failed,
+    stay_if_never_begun,
 )
 from apps.compute.models import Vm
 from apps.drivers.specs import GuestNetworkReason
@@ -38,6 +39,8 @@ IMPORT_DEADLINE = timedelta(minutes=30)
 SLOWEST_IMPORT_BYTES_PER_SECOND = 10 << 20
 #: No image is larger (the agents' own limit).
 LARGEST_IMAGE_BYTES = 2 << 40
+#: What a migration may take beside its time limit, waiting for others of its worker included.
+MIGRATION_DEADLINE = timedelta(minutes=30)
 #: A guest is asked to shut down for this long.
 SHUTDOWN_PATIENCE = timedelta(seconds=90)
 #: The agent of a guest is waited for so long: it may be starting.
@@ -83,6 +86,12 @@ def _must_be_stopped(vm: Any) -> Text | None:
 
 def _must_be_resumable(vm: Any) -> Text | None:
     return None if vm.is_on and vm.is_resumable else _("The VM is not paused.")
+
+
+def _must_be_able_to_move(vm: Any) -> Text | None:
+    if vm.is_on and vm.pause_reason:
+        return _("The VM is paused. Restart it, or power it off first.")
+    return _needs_a_host(vm)
 
 
 def _needs_a_host(vm: Any) -> Text | None:
@@ -222,6 +231,20 @@ VM_REINSTALL = declare(
         icon="reload",
         status=Status.REINSTALLING,
         repeatable=False,
+    )
+)
+VM_MIGRATE = declare(
+    Verb(
+        "vm.migrate",
+        _("Migrate"),
+        _("Migrating"),
+        permission="admin",
+        obstacle=_must_be_able_to_move,
+        # Until the migration begins, and to settle where the VM is after it; the time limit is added in between.
+        deadline=MIGRATION_DEADLINE,
+        abandoned=stay_if_never_begun,
+        icon="arrows-move",
+        status=Status.MIGRATING,
     )
 )
 VM_RENAME = declare(rename_verb("vm"))

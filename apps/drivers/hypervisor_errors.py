@@ -181,3 +181,46 @@ def senseless_answer(host: str) -> DriverError:
         code="host.broken_answer",
         hint=_("Update the host’s agent, or enrol the host again."),
     )
+
+
+def already_here(vm_id: str) -> DriverError:
+    """A VM that is to arrive is defined on the host already. The next attempt looks where it is, and clears that."""
+    return DriverError(
+        _("VM %(vm_id)s is already defined on the host."),
+        values={"vm_id": vm_id},
+        code="hypervisor.already_here",
+        hint=_("The platform checks where the VM runs, and retries."),
+    )
+
+
+def cpu_lacks(vm_id: str, features: str) -> DriverError:
+    """The host a VM is to move to has processors that lack what the guest uses."""
+    return DriverError(
+        _("The target host’s CPU lacks features that VM %(vm_id)s uses: %(features)s."),
+        values={"vm_id": vm_id, "features": features},
+        code="hypervisor.cpu_lacks",
+        permanent=True,
+        hint=_("Choose a host with the same or a newer CPU. Or stop the VM and migrate it then."),
+    )
+
+
+def migration_failed(vm_id: str, words: str) -> DriverError:
+    """The hypervisors have given a migration up."""
+    return DriverError(
+        _("The migration of VM %(vm_id)s failed: %(words)s"),
+        values={"vm_id": vm_id, "words": words},
+        code="hypervisor.migration_failed",
+        permanent=True,
+        hint=_("The VM stays on its host. See the libvirt logs of both hosts, then retry."),
+    )
+
+
+def migration_cancelled(vm_id: str) -> DriverError:
+    """Somebody had the migration given up."""
+    return DriverError(
+        _("The migration of VM %(vm_id)s was cancelled."),
+        values={"vm_id": vm_id},
+        code="hypervisor.migration_cancelled",
+        permanent=True,
+        hint=_("The VM stays on its host."),
+    )

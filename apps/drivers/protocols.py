@@ -8,7 +8,7 @@ Hypervisor and Volumes are served by the agents of hosts: each method is a verb 
 (`host_verbs.py`). It changes something unless it says otherwise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Protocol
 
@@ -18,6 +18,7 @@ from apps.drivers.bounds import Counter
 from apps.drivers.host_verbs import host_verb
 from apps.drivers.specs import (
     MOST_PROBED,
+    Arrival,
     ConsoleAddress,
     CopyProgress,
     FabricInventory,
@@ -31,12 +32,15 @@ from apps.drivers.specs import (
     HostObservation,
     ImageInfo,
     ImageSpec,
+    MigrationLimits,
+    MigrationProgress,
     PoolInventory,
     PoolKey,
     PoolKind,
     PoolObservation,
     PoolSpec,
     Power,
+    Presence,
     Screenshot,
     SeedSpec,
     SnapshotSpec,
@@ -143,6 +147,18 @@ class Hypervisor(Protocol):
     def ensure_released(self, vm_id: str) -> Held:
         """Let a VM that was held go on, and return how it had been held until now (neither: it went on by itself)."""
 
+    def ensure_arrival(self, spec: VmSpec) -> Arrival:
+        """Make ready for a VM that comes running from another host, and return what its definition must say here.
+
+        Its disks must be readable and its first-boot data are written; nothing is defined, and nothing listens yet.
+        """
+
+    def ensure_stays(self, vm_id: str) -> VmStatus:
+        """End what a migration from here has left: the copying is aborted, a VM that waits for its end goes on.
+
+        Call it only once it is certain that the VM does not run on the other host, and cannot be made to any more.
+        """
+
     def ensure_pool_key(self, key: PoolKey) -> None:
         """Keep the key of a pool, so that VMs on this host can use its volumes. Guests and logs never see it."""
 
@@ -161,6 +177,10 @@ class Hypervisor(Protocol):
     @host_verb(changes=False)
     def status(self, vm_id: str) -> VmStatus:
         """Return the VM as it is; `exists` is False for one this host does not know."""
+
+    @host_verb(changes=False)
+    def presence(self, vm_id: str) -> Presence:
+        """Return what this host has of a VM that may be on another as well: while it migrates, or after that broke."""
 
     @host_verb(changes=False)
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
@@ -251,6 +271,36 @@ class Volumes(Protocol):
         """Remove unfinished files of a volume or image that nobody has written to for so long."""
 
 
+class Migration(Protocol):
+    """A running VM on its way from one host to another."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end, at most so long; return whether it has ended, moved or not."""
+
+    def progress(self) -> MigrationProgress:
+        """Return how far it is. Never raises: where nobody answers it is what was known before."""
+
+    def cancel(self) -> None:
+        """Have it given up; fine when it has ended. Then `wait`: it may have been too late."""
+
+    def result(self) -> None:
+        """Once it has ended: return if the VM has moved, raise `DriverError` if it has not, as far as is known."""
+
+
+class Migrations(Protocol):
+    """What moves running VMs from one host to another. The control plane connects both: hosts do not admit each other.
+
+    Whoever started one and dies ends it: the VM stays where it is, unless it had moved already.
+    """
+
+    def start(self, vm_id: str, arrival: Arrival, limits: MigrationLimits) -> Migration:
+        """Start moving a running VM to the host whose `ensure_arrival` gave `arrival`.
+
+        Refused for good before anything moves where the other host's processors lack what the guest uses
+        (`hypervisor.cpu_lacks`).
+        """
+
+
 class Fabric(Protocol):
     """The software-defined network of one region."""
 
@@ -262,6 +312,12 @@ class Fabric(Protocol):
 
     def ensure_absent(self, kind: type[FabricSpec], id: str) -> None:
         """Remove the object whose specs are of this class."""
+
+    def ensure_hosts(self, ports: Sequence[str], hosts: Sequence[str]) -> None:
+        """Bind these ports to hosts: to one, to any that has the NIC (none named), or to two while a VM moves.
+
+        Of two, the second one's is silent until the guest there announces itself. Ports that do not exist are left out.
+        """
 
     def inventory(self) -> FabricInventory:
         """Return everything of ours in the fabric."""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import redis
@@ -23,6 +24,7 @@ from apps.drivers.memory import (
     HostCapacity,
     MemoryFabric,
     MemoryHypervisor,
+    MemoryMigrations,
     MemoryVolumes,
     RedisWorld,
     World,
@@ -30,7 +32,7 @@ from apps.drivers.memory import (
     memory_usage,
 )
 from apps.drivers.orders import Fence
-from apps.drivers.protocols import Fabric, Hypervisor, Volumes
+from apps.drivers.protocols import Fabric, Hypervisor, Migrations, Volumes
 from apps.drivers.reports import HostReport
 from apps.drivers.specs import PoolObservation, PoolSpec, VolumeSpec
 from apps.drivers.usage import USAGE, UsageReading
@@ -62,6 +64,19 @@ def hypervisor(host: Host, run: OperationContext | None) -> Hypervisor:
 def volumes(cluster: StorageCluster, run: OperationContext | None, *, host: Host | None = None) -> Volumes:
     """Return the volumes of a storage cluster as `host` reaches them; without one, as any host of the region does."""
     return STORAGE_DRIVERS[cluster.driver](cluster, run, host)
+
+
+def migrations(source: Host, target: Host) -> Migrations:
+    """Return what moves running VMs from one host to another. Raises DriverError between hosts of two drivers."""
+    if source.driver != target.driver:
+        raise DriverError(
+            _("Hosts %(source)s and %(target)s cannot exchange VMs."),
+            values={"source": source.name, "target": target.name},
+            code="host.other_driver",
+            permanent=True,
+            hint=_("Choose another host."),
+        )
+    return host_driver(source).migrations(source, target)
 
 
 def probe_pool(spec: PoolSpec, key: str) -> PoolObservation:
@@ -161,6 +176,12 @@ def _agent_hypervisor(host: Host, fence: Fence | None) -> Hypervisor:
     return _remote(host).hypervisor(fence=fence or _LOOKING)
 
 
+def _libvirt_migrations(source: Host, target: Host) -> Migrations:
+    from apps.drivers.libvirt.migration import LibvirtMigrations
+
+    return LibvirtMigrations(source.address or "", target.address or "", Path(settings.LIBVIRT_PKI))
+
+
 def _reaching(cluster: StorageCluster, host: Host | None) -> Host:
     """Return the host itself, or one of the region that answers."""
     found = host or host_in_reach(cluster.region_id)
@@ -212,6 +233,10 @@ def _memory_hypervisor(host: Host, fence: Fence | None) -> Hypervisor:
     return MemoryHypervisor(memory_world(), host.name, memory_capacity(host), fence=fence)
 
 
+def _memory_migrations(source: Host, target: Host) -> Migrations:
+    return MemoryMigrations(memory_world(), source.name, target.name)
+
+
 def _memory_volumes(cluster: StorageCluster, run: OperationContext | None, host: Host | None) -> Volumes:
     _reaching(cluster, host)
     return MemoryVolumes(memory_world(), fence=_fence(run))
@@ -232,17 +257,25 @@ def _memory_fabric(region: Region, guard: Guard | None) -> Fabric:
 
 @dataclass(frozen=True)
 class HostDriver:
-    """What drives a host. usage: from the message that its agent left. screen_host: where its VNC servers listen."""
+    """What drives a host. usage: from the message that its agent left. screen_host: where its VNC servers listen.
+
+    migrations: from a host to another of the same driver.
+    """
 
     hypervisor: Callable[[Host, Fence | None], Hypervisor]
     reports: Callable[[Sequence[Host]], list[tuple[Host, HostReport]]]
     usage: Callable[[Host, bytes | None], UsageReading | None]
     screen_host: Callable[[Host], str | None]
+    migrations: Callable[[Host, Host], Migrations]
 
 
 HOST_DRIVERS = {
-    "agent": HostDriver(_agent_hypervisor, _agent_reports, _agent_usage, lambda host: host.address),
-    "memory": HostDriver(_memory_hypervisor, _memory_reports, _memory_usage, lambda host: host.name),
+    "agent": HostDriver(
+        _agent_hypervisor, _agent_reports, _agent_usage, lambda host: host.address, _libvirt_migrations
+    ),
+    "memory": HostDriver(
+        _memory_hypervisor, _memory_reports, _memory_usage, lambda host: host.name, _memory_migrations
+    ),
 }
 #: The volumes of a storage cluster, by a host that reaches it, or by any, where the driver needs one.
 STORAGE_DRIVERS: dict[str, Callable[[StorageCluster, OperationContext | None, Host | None], Volumes]] = {

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from django.db.models import F, FloatField, QuerySet, Value
+from django.db.models import F, FloatField, Q, QuerySet, Value
 from django.db.models.functions import Cast, Greatest
 
 from apps.infrastructure.capacity_forecast import capacity_forecast, no_capacity
@@ -54,15 +54,15 @@ class _Candidate:
         )
 
 
-def place(cluster: ComputeCluster, need: Need, count: int = 1, *, but: UUID | None = None) -> list[UUID]:
-    """Promise room for `count` VMs and return the id of each one's host, never `but`.
+def place(cluster: ComputeCluster, need: Need, count: int = 1, among: Q | None = None) -> list[UUID]:
+    """Promise room for `count` VMs and return the id of each one's host. Raises NoCapacity, and promises nothing.
 
-    Raises NoCapacity, and promises nothing.
+    `among`: what their hosts must be beside that.
     """
     if count > 1:
         ComputeCluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     for _attempt in range(TRIES):
-        chosen = _spread(_candidates(cluster, need, count, but), need, count)
+        chosen = _spread(_candidates(cluster, need, count, among), need, count)
         if not chosen:
             break
         if _reserve(Counter(chosen), need):
@@ -98,15 +98,15 @@ def healthy(cluster: ComputeCluster) -> QuerySet[Host]:
     )
 
 
-def _candidates(cluster: ComputeCluster, need: Need, count: int, but: UUID | None = None) -> list[_Candidate]:
+def _candidates(cluster: ComputeCluster, need: Need, count: int, among: Q | None) -> list[_Candidate]:
     share = Greatest(
         Cast("vcpu_reserved", FloatField()) / F("vcpu_capacity"),
         Cast("memory_reserved_mib", FloatField()) / F("memory_capacity_mib"),
     )
     rows = (
         healthy(cluster)
-        .exclude(pk__in=[but] if but else [])
         .filter(
+            among or Q(),
             vcpu_capacity__gte=F("vcpu_reserved") + need.vcpu,
             memory_capacity_mib__gte=F("memory_reserved_mib") + need.memory_mib,
         )

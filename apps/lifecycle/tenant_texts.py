@@ -67,6 +67,23 @@ CAUSES: dict[str, TenantText] = {
     "fabric.security_group_in_use": TenantText(
         _("The security group is still in use."), _("Detach it from all VMs first.")
     ),
+    **dict.fromkeys(
+        (
+            "host.other_driver",
+            "hypervisor.already_here",
+            "hypervisor.cpu_lacks",
+            "hypervisor.migration_cancelled",
+            "hypervisor.migration_failed",
+            "vm.migration_given_up",
+            "vm.migration_too_slow",
+            "vm.migrations_waiting",
+        ),
+        TenantText(_("The VM could not be moved to another host. It keeps running."), _ASK),
+    ),
+    **dict.fromkeys(
+        ("vm.on_two_hosts", "vm.waits_for_migration"),
+        TenantText(_("The VM’s host is being determined. Your administrator has been notified."), _ASK),
+    ),
     **dict.fromkeys(("host.unreachable", "hypervisor.unreachable"), _HOST),
     "hypervisor.slow": _HOST_BUSY,
     "hypervisor.guest_agent_silent": TenantText(
@@ -269,6 +286,13 @@ STEPS: dict[str, str] = {
     "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
     "Moving to %(host)s": _("Moving to another host"),
     "Attaching on %(host)s": _("Attaching"),
+    "Migrating %(vm)s from %(source)s to %(host)s": _("Migrating"),
+    "Preparing %(host)s": _("Preparing"),
+    "Copying memory to %(host)s": _("Copying memory"),
+    (
+        "Copying memory to %(host)s: %(left)s of %(total)s MiB left, %(speed)s MiB/s, "
+        "expected downtime %(downtime)s ms, guest slowed by %(slowed)s%%"
+    ): _("Copying memory: %(left)s of %(total)s MiB left"),
     "Attaching the NIC on %(host)s": _("Attaching the NIC"),
     "Another machine answers at %(address)s (%(mac)s).": _("Another machine answers at %(address)s."),
     "Connecting VLAN %(vlan)s": _("Connecting to the network"),
@@ -287,6 +311,7 @@ STEPS: dict[str, str] = {
         same: same
         for same in (
             "Applying %(count)s rules",
+            "Waiting for other migrations",
             "Applying to %(name)s",
             "Applying to the network",
             "Changing the routes of %(count)s addresses",

@@ -27,6 +27,8 @@ AGENT_CERTIFICATES = os.environ.get("SCLOUD_AGENT_CERTIFICATES", "/etc/scloud/pk
 OVN_CERT = os.environ.get("SCLOUD_OVN_CERT", "")
 OVN_KEY = os.environ.get("SCLOUD_OVN_KEY", "")
 OVN_CA = os.environ.get("SCLOUD_OVN_CA", "")
+#: Directory with the control plane's certificate as libvirt's "pkipath" wants it: workers connect hosts for migrations.
+LIBVIRT_PKI = os.environ.get("SCLOUD_LIBVIRT_PKI", "")
 #: Where simulated ("memory") drivers keep their world: "process" (fast) or "redis" (survives the worker).
 MEMORY_WORLD = os.environ.get("SCLOUD_MEMORY_WORLD", "process")
 #: The Redis that keeps it. It stands for machines, which stay when the broker's data are lost.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from apps.compute.models import Image, InstanceType, Vm
-from apps.compute.services import delete, power, resize, snapshot
+from apps.compute.services import delete, migration, power, resize, snapshot
 from apps.compute.services.disk_attachment import attach_disk
 from apps.compute.services.guest_password import reset_password
 from apps.compute.services.reinstall import reinstall_vm
@@ -26,6 +26,7 @@ from tests.reconciliation.planting import stray_domain
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
 from tests.security.words import (
+    A_ADMIN_UNKNOWN,
     A_INSIDE,
     A_INSIDE_CREATE,
     A_INSIDE_MANAGE,
@@ -193,6 +194,7 @@ CASE = KindCase(
         create_image=A_MANAGE,
         reset_password=A_INSIDE_MANAGE,
         reinstall=A_INSIDE_MANAGE,
+        migrate=A_ADMIN_UNKNOWN,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -315,6 +317,7 @@ CASE = KindCase(
             ),
             _stopped_with_snapshots,
         ),
+        "migrate": Recipe(lambda environment, vm: migration.migrate_vm(environment.admin, vm), _connected),
         "resync": Recipe(RESYNC, _connected),
         "roll_back": Recipe(ROLL_BACK, make_vm),
         "force_clean": Recipe(FORCE_CLEAN, _connected, gives_up=True),

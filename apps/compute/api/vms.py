@@ -40,6 +40,7 @@ from apps.compute.verbs import (
     VM_DELETE,
     VM_DISCARD_RESIZE,
     VM_HOT_ADD,
+    VM_MIGRATE,
     VM_POWER_OFF,
     VM_REINSTALL,
     VM_RENAME,
@@ -196,6 +197,21 @@ class VmSnapshotBody(serializers.Serializer[Any]):
     description = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
+class MigrateBody(serializers.Serializer[Any]):
+    host = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Host of the VM’s cluster to migrate to. Left out: the platform chooses one.",
+    )
+    from_host = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Host the VM is expected to be on; refused if it is on another one.",
+    )
+
+
 class VmKeyPairOut(ReferenceOut):
     fingerprint = serializers.CharField()
 
@@ -335,6 +351,7 @@ class VmApi(ResourceApi):
         Action(VM_CREATE_IMAGE, NewImageBody),
         Action(VM_RESET_PASSWORD, ResetPasswordBody, bulk=False),
         Action(VM_REINSTALL, ReinstallBody, bulk=False),
+        Action(VM_MIGRATE, MigrateBody),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

@@ -74,6 +74,16 @@ class Vm(Kind):
 
     cluster = models.ForeignKey(ComputeCluster, models.PROTECT, related_name="vms")
     host = models.ForeignKey(Host, models.PROTECT, null=True, blank=True, related_name="vms")
+    # Where it is on its way to, until it is settled where it runs; its room is reserved on both hosts.
+    next_host = models.ForeignKey(
+        Host,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="arriving_vms",
+    )
     instance_type = models.ForeignKey(InstanceType, models.SET_NULL, null=True, blank=True, related_name="+")
     image = models.ForeignKey(Image, models.SET_NULL, null=True, blank=True, related_name="+")
     vcpu = models.PositiveSmallIntegerField()
@@ -139,6 +149,9 @@ class Vm(Kind):
         indexes = [
             models.Index(fields=["host"], name="vm_host"),
             models.Index(fields=["host"], condition=models.Q(guest_behind=True), name="vm_guest_behind"),
+            models.Index(
+                fields=["next_host"], condition=models.Q(next_host__isnull=False), name="vm_next_host"
+            ),
             # Those whose first-boot data is still to be removed.
             models.Index(
                 fields=["power_seen_at"],

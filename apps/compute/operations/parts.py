@@ -11,6 +11,7 @@ from apps.compute.models import Vm
 from apps.compute.operations.fencing import fence_if_off
 from apps.compute.operations.image_copy import wait_for_copy
 from apps.compute.operations.sizes import apply_resize
+from apps.compute.operations.whereabouts import settle_whereabouts
 from apps.compute.specs import vm_guest_network, vm_spec
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import Power as DriverPower
@@ -26,16 +27,28 @@ from apps.storage.specs import volume_spec
 
 
 def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Region]:
-    """Return the operation's VM, or another, with all its drivers need. Its host is set from its first moment on."""
+    """Return the operation's VM, or another, with all its drivers need. Its host is set from its first moment on.
+
+    Of a VM whose migration was pushed aside, both hosts are asked first where it is.
+    """
+    vm, host, region = read_vm(pk or run.target_id)
+    if vm.next_host is not None:
+        settle_whereabouts(run, vm, region)
+        vm, host, region = read_vm(vm.pk)
+    return vm, host, region
+
+
+def read_vm(pk: UUID) -> tuple[Vm, Host, Region]:
+    """Return a VM with all its drivers need, as its rows say."""
     vm = (
-        Vm.objects.select_related("host", "image", "cluster__region")
+        Vm.objects.select_related("host", "next_host", "image", "cluster__region")
         .prefetch_related(
             Prefetch("disks", Disk.objects.select_related("cluster")),
             Prefetch("nics", Nic.objects.select_related("subnet__vpc").order_by("-role")),
             Prefetch("elastic_nics", elastic_nics()),
             Prefetch("eips", Eip.objects.select_related("segment", "segment_address")),
         )
-        .get(pk=pk or run.target_id)
+        .get(pk=pk)
     )
     assert vm.host is not None
     return vm, vm.host, vm.cluster.region

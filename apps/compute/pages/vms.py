@@ -12,6 +12,7 @@ from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
 from apps.compute.guest_forms import ReinstallForm, ResetPasswordForm, reinstalling, resetting
 from apps.compute.image_forms import CreateImageForm
+from apps.compute.migration_forms import MigrateForm, moving
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
@@ -27,6 +28,7 @@ from apps.compute.verbs import (
     VM_DELETE,
     VM_DISCARD_RESIZE,
     VM_HOT_ADD,
+    VM_MIGRATE,
     VM_POWER_OFF,
     VM_REINSTALL,
     VM_RENAME,
@@ -47,7 +49,7 @@ from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import project_facet, region_facet, status_facet, tenant_facet
-from apps.portal.kinds import Do, PageKind, resource_url
+from apps.portal.kinds import OPERATE, Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
 from apps.storage.forms import SnapshotOfForm
@@ -121,6 +123,14 @@ VM = PageKind(
         Do(VM_RESTART, also=gettext_lazy("Reboot")),
         Do(VM_POWER_OFF, says=_stops),
         Do(VM_RETRY),
+        Do(
+            VM_MIGRATE,
+            form=MigrateForm,
+            says=moving,
+            bulk=True,
+            part=OPERATE,
+            also=gettext_lazy("Live migration"),
+        ),
         Do(VM_SNAPSHOT_DISKS, form=SnapshotOfForm, says=_taking, bulk=True, also=gettext_lazy("Backup")),
         Do(VM_CREATE_IMAGE, form=CreateImageForm, also=gettext_lazy("Template")),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),

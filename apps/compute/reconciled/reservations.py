@@ -26,7 +26,9 @@ SELECT h.resource_id FROM infrastructure_host h LEFT JOIN (
                      CASE WHEN resize_host_id IS NULL THEN GREATEST(memory_mib, resize_memory_mib)
                           ELSE memory_mib END AS memory FROM compute_vm
               UNION ALL SELECT resize_host_id, resize_vcpu, resize_memory_mib
-                          FROM compute_vm WHERE resize_host_id IS NOT NULL) room GROUP BY host_id) t
+                          FROM compute_vm WHERE resize_host_id IS NOT NULL
+              UNION ALL SELECT next_host_id, GREATEST(vcpu, resize_vcpu), GREATEST(memory_mib, resize_memory_mib)
+                          FROM compute_vm WHERE next_host_id IS NOT NULL) room GROUP BY host_id) t
     ON t.host_id = h.resource_id
  WHERE h.vcpu_reserved <> COALESCE(t.vcpu, 0) OR h.memory_reserved_mib <> COALESCE(t.memory, 0)
 """
@@ -40,11 +42,13 @@ def recount_hosts() -> int:
 def taken_on(host: Host) -> tuple[int, int]:
     """Return vCPUs and memory in MiB that VMs take on a host, those included that are about to move there."""
     here, coming = Vm.objects.filter(host=host), Vm.objects.filter(resize_host=host)
+    larger = {
+        "vcpu": Sum(reserved("vcpu", "resize_vcpu")),
+        "memory": Sum(reserved("memory_mib", "resize_memory_mib")),
+    }
     totals = [
-        here.filter(resize_host=None).aggregate(
-            vcpu=Sum(reserved("vcpu", "resize_vcpu")),
-            memory=Sum(reserved("memory_mib", "resize_memory_mib")),
-        ),
+        here.filter(resize_host=None).aggregate(**larger),
+        Vm.objects.filter(next_host=host).aggregate(**larger),
         here.exclude(resize_host=None).aggregate(vcpu=Sum("vcpu"), memory=Sum("memory_mib")),
         coming.aggregate(vcpu=Sum("resize_vcpu"), memory=Sum("resize_memory_mib")),
     ]

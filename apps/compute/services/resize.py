@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts.acts import changes
@@ -9,6 +10,7 @@ from apps.compute import selectors
 from apps.compute.given_up import drop_resize
 from apps.compute.models import InstanceType, Vm
 from apps.compute.quota import size_amounts
+from apps.compute.services.migration import ensure_settled
 from apps.compute.verbs import VM_DISCARD_RESIZE, VM_HOT_ADD, VM_RESIZE
 from apps.infrastructure import placement
 from apps.infrastructure.models import ComputeCluster
@@ -28,6 +30,7 @@ def resize_vm(change: Change[Vm], *, instance_type: int) -> Operation:
     NoCapacity.
     """
     vm, wanted = change.row, _type(change.row, instance_type)
+    ensure_settled(vm)
     new = size_of(wanted)
     _ensure_other(vm, new)
     if not vm.is_on:
@@ -39,6 +42,7 @@ def resize_vm(change: Change[Vm], *, instance_type: int) -> Operation:
 def hot_add(change: Change[Vm], *, instance_type: int) -> Operation:
     """Add vCPUs and memory to a VM that runs. Raises Invalid, Refused, QuotaExceeded, NoCapacity."""
     vm, wanted = change.row, _type(change.row, instance_type)
+    ensure_settled(vm)
     new, least = size_of(wanted), vm.need if vm.resize_unsettled else vm.size
     if least.beyond(new) != Need(0, 0):
         raise Refused(
@@ -64,6 +68,7 @@ def hot_add(change: Change[Vm], *, instance_type: int) -> Operation:
 @changes(VM_DISCARD_RESIZE)
 def discard_resize(change: Change[Vm]) -> Vm:
     """Keep the size that a VM has; what was reserved for another one is given back."""
+    ensure_settled(change.row)
     drop_resize(change.row)
     change.record()
     return Vm.objects.get(pk=change.row.pk)
@@ -115,7 +120,7 @@ def _place(vm: Vm, new: Need, more: Need, less: Need, wanted: InstanceType, *, m
             hint=_("Stop the VM, so that it can move to another host, or choose a smaller instance type."),
         )
     cluster = ComputeCluster.objects.get(pk=vm.cluster_id)
-    (host_id,) = placement.place(cluster, new, but=vm.host_id)
+    (host_id,) = placement.place(cluster, new, among=~Q(pk=vm.host_id))
     placement.release(vm.host_id, vm.need.beyond(vm.size))
     return host_id
 

@@ -57,7 +57,7 @@ class Connection:
             return self._connection
 
     def _open(self) -> Any:
-        _start_event_loop()
+        start_event_loop()
         try:
             connection = libvirt.open(self._uri)
             connection.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSES)
@@ -110,7 +110,8 @@ def _unreachable(error: libvirt.libvirtError) -> DriverError:
     )
 
 
-def _start_event_loop() -> None:
+def start_event_loop() -> None:
+    """Run libvirt's event loop in this process, unless it runs. Call it before the first connection is opened."""
     global _loop_runs  # noqa: PLW0603 - libvirt has one event loop per process
     with _loop_lock:
         if _loop_runs:

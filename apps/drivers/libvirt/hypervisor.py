@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from apps.drivers.hypervisor_errors import missing_vm
+from apps.drivers.hypervisor_errors import already_here, missing_vm
 from apps.drivers.ids import checked_id
 from apps.drivers.libvirt import (
+    arriving,
     console,
     disks,
     domain_xml,
@@ -35,6 +36,7 @@ from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.rbd.client import RbdClient
 from apps.drivers.specs import (
     RESUMABLE,
+    Arrival,
     ConsoleAddress,
     FoundAddress,
     GuestMounts,
@@ -45,6 +47,7 @@ from apps.drivers.specs import (
     HostObservation,
     PoolKey,
     Power,
+    Presence,
     Screenshot,
     SeedSpec,
     VmDisks,
@@ -174,6 +177,23 @@ class LibvirtHypervisor:
     def ensure_released(self, vm_id: str) -> Held:
         return self.held.release(vm_id)
 
+    def ensure_arrival(self, spec: VmSpec) -> Arrival:
+        for pool in {disk.volume.pool.id: disk.volume.pool for disk in spec.disks}.values():
+            disks.need_answer(pool)
+        with self.connection.use() as connection:
+            if domains.find(connection, spec.id) is not None:
+                raise already_here(spec.id)
+        path = self._settings.seed_path(spec.id)
+        seed.write(path, seed.image(spec.id, spec.seed))
+        return Arrival(screen_host=self._settings.management_ip, seed=str(path))
+
+    def ensure_stays(self, vm_id: str) -> VmStatus:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            if domain is not None and domain.isActive():
+                arriving.end_leaving(domain)
+            return domains.status(vm_id, domain, self.networks.look)
+
     def ensure_pool_key(self, key: PoolKey) -> None:
         with self.connection.use() as connection:
             pool_keys.ensure(connection, key)
@@ -192,6 +212,10 @@ class LibvirtHypervisor:
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
             return domains.status(vm_id, domains.find(connection, vm_id), self.networks.look)
+
+    def presence(self, vm_id: str) -> Presence:
+        with self.connection.use() as connection:
+            return arriving.presence(domains.find(connection, vm_id))
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self.connection.use() as connection:

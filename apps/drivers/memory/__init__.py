@@ -8,6 +8,7 @@ holds the same records in Redis, so that several processes share them and they o
 from apps.drivers.memory.fabric import MemoryFabric
 from apps.drivers.memory.guests import HostCapacity
 from apps.drivers.memory.hypervisor import MemoryHypervisor
+from apps.drivers.memory.migration import MemoryMigrations
 from apps.drivers.memory.pools import MemoryPool, probe_memory_pool, set_pool
 from apps.drivers.memory.redis_world import RedisWorld
 from apps.drivers.memory.reports import memory_report, memory_usage
@@ -18,6 +19,7 @@ __all__ = [
     "HostCapacity",
     "MemoryFabric",
     "MemoryHypervisor",
+    "MemoryMigrations",
     "MemoryPool",
     "MemoryVolumes",
     "RedisWorld",

@@ -4,15 +4,22 @@ import zlib
 from dataclasses import replace
 from datetime import datetime
 
-from apps.drivers.hypervisor_errors import missing_vm, no_guest_agent, refused_password
+from apps.drivers.hypervisor_errors import (
+    already_here,
+    missing_vm,
+    missing_volume,
+    no_guest_agent,
+    refused_password,
+)
 from apps.drivers.memory import disks, nics, sizes
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.guests import MemoryGuests, status_of
 from apps.drivers.memory.pictures import screen
-from apps.drivers.memory.records import ANSWERING, POOL_KEYS
+from apps.drivers.memory.records import ANSWERING, POOL_KEYS, VOLUMES
 from apps.drivers.probed import checked_addresses
 from apps.drivers.specs import (
     RESUMABLE,
+    Arrival,
     ConsoleAddress,
     FoundAddress,
     GuestMounts,
@@ -24,6 +31,7 @@ from apps.drivers.specs import (
     PauseReason,
     PoolKey,
     Power,
+    Presence,
     Screenshot,
     SeedSpec,
     VmDisks,
@@ -159,6 +167,27 @@ class MemoryHypervisor(MemoryGuests):
             state.put(self._vms, vm_id, vm)
             return held
 
+    def ensure_arrival(self, spec: VmSpec) -> Arrival:
+        with self._call("ensure_arrival") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            for disk in spec.disks:
+                if state.get(VOLUMES, disk.volume.id) is None:
+                    raise missing_volume(spec.id, disk.volume.id)
+            if self._get(state, spec.id) is not None:
+                raise already_here(spec.id)
+            return Arrival(screen_host=self._host, seed=f"/seeds/{spec.id}.iso")
+
+    def ensure_stays(self, vm_id: str) -> VmStatus:
+        with self._call("ensure_stays") as state:
+            pass_or_refuse(state, vm_id, self._fence)
+            vm = self._get(state, vm_id)
+            if vm is None:
+                return VmStatus(id=vm_id, exists=False)
+            if vm.paused is PauseReason.MIGRATION:
+                vm = replace(vm, paused=PauseReason.NONE)
+                state.put(self._vms, vm_id, vm)
+            return status_of(vm)
+
     def ensure_pool_key(self, key: PoolKey) -> None:
         with self._call("ensure_pool_key") as state:
             pass_or_refuse(state, key.id, self._fence)
@@ -181,6 +210,15 @@ class MemoryHypervisor(MemoryGuests):
         with self._call("status") as state:
             vm = self._get(state, vm_id)
             return status_of(vm) if vm else VmStatus(id=vm_id, exists=False)
+
+    def presence(self, vm_id: str) -> Presence:
+        with self._call("presence") as state:
+            vm = self._get(state, vm_id)
+            if vm is None:
+                return Presence.ABSENT
+            if vm.power is Power.OFF:
+                return Presence.OFF
+            return Presence.WAITING if vm.paused is PauseReason.MIGRATION else Presence.RUNNING
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self._call("open_console") as state:

@@ -118,6 +118,8 @@ VPCS = Table("vpcs", VpcSpec)
 VNIS = Table("vnis", str)
 SUBNETS = Table("subnets", SubnetSpec)
 PORTS = Table("ports", PortSpec)
+PORT_HOSTS = Table("port_hosts", str)
+"""Port → the hosts it is bound to, where it is not bound to whichever has the NIC."""
 ADDRESSES = Table("addresses", str)
 """`subnet/ip` and `subnet/mac` → port."""
 GROUPS = Table("groups", SecurityGroupSpec)

@@ -46,6 +46,8 @@ class World:
         self.latency = latency
         #: So many looks after its creation a copy of a volume is still being copied.
         self.copy_steps = 0
+        #: So long a VM is on its way to another host.
+        self.migration_seconds = 0.0
         #: Of VMs that are defined from now on.
         self.guests_have_agents = True
         self.on_call = on_call

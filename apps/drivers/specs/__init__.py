@@ -53,6 +53,7 @@ from apps.drivers.specs.guest_network import (
     GuestNetworkState,
     GuestNic,
 )
+from apps.drivers.specs.migration import Arrival, MigrationLimits, MigrationProgress, Presence
 from apps.drivers.specs.network import (
     CONNECTION_LIMIT,
     VPC_MTU,
@@ -102,6 +103,7 @@ __all__ = [
     "RESUMABLE",
     "VPC_MTU",
     "Architecture",
+    "Arrival",
     "AttachedDisk",
     "ConsoleAddress",
     "CopyProgress",
@@ -129,6 +131,8 @@ __all__ = [
     "HostUsage",
     "ImageInfo",
     "ImageSpec",
+    "MigrationLimits",
+    "MigrationProgress",
     "NicAttachment",
     "OsFamily",
     "PauseReason",
@@ -140,6 +144,7 @@ __all__ = [
     "PoolSpec",
     "PortSpec",
     "Power",
+    "Presence",
     "ProviderNetworkSpec",
     "ReportedDisk",
     "RuleAction",
