@@ -149,3 +149,13 @@ def senseless_answer(host: str) -> DriverError:
         code="host.broken_answer",
         hint=_("Update the host’s agent, or enrol the host again."),
     )
+
+
+def failed_host(name: str) -> DriverError:
+    """The host is off for certain, and its VMs are started elsewhere: nothing may start there before it is back."""
+    return DriverError(
+        _("Host %(host)s is marked as off."),
+        values={"host": name},
+        code="host.marked_off",
+        hint=_("The task goes on when the host has been taken back."),
+    )

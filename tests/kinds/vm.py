@@ -8,6 +8,7 @@ from typing import Any
 from apps.compute.models import Vm
 from apps.compute.services import delete, power, snapshot
 from apps.compute.services.disk_attachment import attach_disk
+from apps.compute.services.recovery import recover_vm
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
 from apps.drivers.memory import MemoryHypervisor
@@ -21,6 +22,7 @@ from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
 from tests.kinds.vpc import make_vpc
 from tests.reconciliation.planting import stray_domain
+from tests.recovery.crash.dying_hosts import move_to_a_dying_host
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
 from tests.security.words import (
@@ -152,6 +154,7 @@ CASE = KindCase(
         set_nic_bandwidth=A_MANAGE,
         add_ipv6=A_MANAGE,
         snapshot_disks=A_MANAGE,
+        set_ha_priority=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -167,6 +170,7 @@ CASE = KindCase(
         set_security_group=P_MANAGE,
         set_nic_bandwidth=P_MANAGE,
         add_ipv6=P_MANAGE,
+        set_ha_priority=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
@@ -179,7 +183,7 @@ CASE = KindCase(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
-        "add_ipv6 rename delete",
+        "add_ipv6 set_ha_priority rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -209,11 +213,13 @@ CASE = KindCase(
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "console": lambda w: {"kind": "browser"},
         "snapshot_disks": lambda w: {"name": "new"},
+        "set_ha_priority": lambda w: {"priority": "high"},
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "snapshot_disks": lambda w: {"name": "new"},
+        "set_ha_priority": lambda w: {"priority": "high"},
     },
     recipes={
         "create": Recipe(_create_with_parts, _unbound_eip),
@@ -225,6 +231,10 @@ CASE = KindCase(
         "shut_down": Recipe(lambda environment, vm: power.shut_down_vm(environment.owner, vm), make_vm),
         "restart": Recipe(lambda environment, vm: power.restart_vm(environment.owner, vm), make_vm),
         "resume": Recipe(lambda environment, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
+        "recover": Recipe(
+            lambda environment, vm: recover_vm(SYSTEM, vm),
+            lambda environment: move_to_a_dying_host(environment, _connected(environment)),
+        ),
         "finish_first_boot": Recipe(lambda environment, vm: power.finish_first_boot(SYSTEM, vm), make_vm),
         "power_off": Recipe(lambda environment, vm: power.power_off_vm(environment.owner, vm), make_vm),
         "delete": Recipe(_delete, _vm_with_all),

@@ -44,6 +44,20 @@ class Power(models.TextChoices):
     OFF = DriverPower.OFF.value, gettext_lazy("Off")
 
 
+class HaPriority(models.IntegerChoices):
+    """In which order VMs of a dead host are started elsewhere, the highest first; of NONE they are not."""
+
+    NONE = 0, gettext_lazy("None")
+    LOW = 1, gettext_lazy("Low")
+    NORMAL = 2, gettext_lazy("Normal")
+    HIGH = 3, gettext_lazy("High")
+
+    @property
+    def word(self) -> str:
+        """The name that the API has for it."""
+        return self.name.lower()
+
+
 class PauseReason(models.TextChoices):
     """Why a host has paused a VM; none is the empty text."""
 
@@ -74,6 +88,9 @@ class Vm(Kind):
     power_seen = models.CharField(max_length=3, choices=Power, default=Power.OFF)
     power_seen_at = models.DateTimeField(default=timezone.now)
     boot = models.PositiveIntegerField(default=1)
+    ha_priority = models.PositiveSmallIntegerField(
+        choices=HaPriority, default=HaPriority.NORMAL, db_default=HaPriority.NORMAL
+    )
 
     pause_reason = models.CharField(max_length=16, choices=PauseReason, blank=True, default="")
     guest_uid = models.PositiveIntegerField(db_default=NEXT_GUEST_UID, unique=True, editable=False)

@@ -50,6 +50,7 @@ from apps.drivers.specs.guest_network import (
     GuestNetworkState,
     GuestNic,
 )
+from apps.drivers.specs.heartbeat import MOST_PEERS, MOST_POOLS, HeartbeatPlan, PeerBeat, PeerReport
 from apps.drivers.specs.network import (
     CONNECTION_LIMIT,
     VPC_MTU,
@@ -92,6 +93,8 @@ __all__ = [
     "GATEWAY_V4",
     "GATEWAY_V6",
     "INTERNAL_SLOT",
+    "MOST_PEERS",
+    "MOST_POOLS",
     "MOST_PROBED",
     "MOST_SCREEN_HEIGHT",
     "MOST_SCREEN_WIDTH",
@@ -119,6 +122,7 @@ __all__ = [
     "GuestNetworkState",
     "GuestNic",
     "HealthCheck",
+    "HeartbeatPlan",
     "Held",
     "HostObservation",
     "HostUsage",
@@ -127,6 +131,8 @@ __all__ = [
     "NicAttachment",
     "OsFamily",
     "PauseReason",
+    "PeerBeat",
+    "PeerReport",
     "PoolHealth",
     "PoolInventory",
     "PoolKey",
