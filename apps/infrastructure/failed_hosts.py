@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from django.utils.translation import gettext_noop as _
 
-from apps.infrastructure.models import Host
+from apps.infrastructure.models import Host, Liveness
 from apps.lifecycle import push
 from apps.lifecycle.models import Event
 from apps.lifecycle.slots import Slot
@@ -33,3 +33,9 @@ def returned(host: Host) -> None:
 def is_failed(name: str) -> bool:
     """Return whether no order may be sent to the host of that name."""
     return Host.objects.filter(name=name).exclude(failure="").exists()
+
+
+def most_are_silent(liveness: Iterable[str]) -> bool:
+    """Whether so many hosts of a cluster are silent at once that nothing is to be done by itself."""
+    seen = list(liveness)
+    return 2 * sum(each != Liveness.ALIVE for each in seen) > len(seen)

@@ -15,7 +15,7 @@ cluster are silent at once the fault is more likely here, or in the network: not
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -24,7 +24,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.infrastructure import backends
-from apps.infrastructure.failed_hosts import failed_listeners
+from apps.infrastructure.failed_hosts import failed_listeners, most_are_silent
 from apps.infrastructure.models import Failure, Host, Liveness
 from apps.infrastructure.report_inbox import LastHeard
 from apps.infrastructure.services.failure import fence_host, readmit_host
@@ -115,12 +115,6 @@ def judge(members: Sequence[Host]) -> list[Sight]:
         Sight(host, host.name not in silent, _liveness(host.name, silent, beats.get(host.name, ())))
         for host in members
     ]
-
-
-def most_are_silent(liveness: Iterable[str]) -> bool:
-    """Whether so many hosts of a cluster are silent at once that nothing is to be done by itself."""
-    seen = list(liveness)
-    return 2 * sum(each != Liveness.ALIVE for each in seen) > len(seen)
 
 
 def _by_driver(members: Sequence[Host]) -> list[tuple[str, list[Host]]]:

@@ -14,6 +14,9 @@ from apps.infrastructure.reachability import silent_since
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
 
+#: Hosts of which a cluster can keep the room free.
+MOST_SPARE_HOSTS = 100
+
 
 @dataclass(frozen=True)
 class Room:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.infrastructure import heartbeat_plans, host_watch, pool_keys, usage
+from apps.infrastructure import controllers, heartbeat_plans, host_watch, pool_keys, usage
 from apps.infrastructure.reports import collect
 from apps.infrastructure.space import correct_space
 
@@ -41,3 +41,9 @@ def give_heartbeat_plans() -> None:
 def watch_hosts() -> None:
     """Judge hosts by their heartbeats, and do what follows."""
     host_watch.watch_hosts()
+
+
+@shared_task(name="infrastructure.check_controllers", ignore_result=True)
+def check_controllers() -> None:
+    """Ask management controllers whether they can be used."""
+    controllers.check_controllers()

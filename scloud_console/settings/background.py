@@ -51,6 +51,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "check management controllers": {
+        "task": "infrastructure.check_controllers",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     # Hosts leave counters every 30 s; asked for more often, none is missed and none waits long.
     "collect usage": {"task": "infrastructure.collect_usage", "schedule": 10.0, "options": {"expires": 10}},
     "roll metrics up": {"task": "metrics.roll_up", "schedule": 300.0, "options": {"expires": 300}},

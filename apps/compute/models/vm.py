@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext_lazy
 
 from apps.compute.models.image import Image
 from apps.compute.models.instance_type import InstanceType
@@ -47,10 +47,10 @@ class Power(models.TextChoices):
 class HaPriority(models.IntegerChoices):
     """In which order VMs of a dead host are started elsewhere, the highest first; of NONE they are not."""
 
-    NONE = 0, gettext_lazy("None")
-    LOW = 1, gettext_lazy("Low")
-    NORMAL = 2, gettext_lazy("Normal")
-    HIGH = 3, gettext_lazy("High")
+    NONE = 0, pgettext_lazy("HA priority", "None")
+    LOW = 1, pgettext_lazy("HA priority", "Low")
+    NORMAL = 2, pgettext_lazy("HA priority", "Normal")
+    HIGH = 3, pgettext_lazy("HA priority", "High")
 
     @property
     def word(self) -> str:

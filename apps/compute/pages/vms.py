@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
+from apps.compute.forms import HaPriorityForm
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
@@ -23,6 +24,7 @@ from apps.compute.verbs import (
     VM_RENAME,
     VM_RESTART,
     VM_RETRY,
+    VM_SET_HA_PRIORITY,
     VM_SHUT_DOWN,
     VM_SNAPSHOT_DISKS,
     VM_START,
@@ -111,6 +113,7 @@ VM = PageKind(
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
         Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),
         Do(VM_ADD_IPV6, says=_gaining_ipv6, bulk=True),
+        Do(VM_SET_HA_PRIORITY, form=HaPriorityForm, bulk=True),
         Do(VM_RENAME, form=LabelsForm),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
@@ -178,6 +181,7 @@ class VmDetail(DetailPage):
                     Property(_("vCPUs"), row.vcpu),
                     Property(_("Memory"), f"{row.memory_gib} GiB"),
                     Property(_("Cluster"), str(row.cluster)),
+                    Property(_("HA priority"), row.get_ha_priority_display()),
                 ],
             ),
             Properties(
