@@ -8,11 +8,11 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.access import visible_projects
 from apps.accounts.models import Project
 from apps.api import limits
-from apps.compute.models import Image
+from apps.compute.models import HaPriority, Image, Vm
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
 from apps.infrastructure.models import ComputeCluster, StorageCluster
-from apps.portal.forms import BaseForm
+from apps.portal.forms import BaseForm, RowForm
 
 
 class ProjectForm(BaseForm):
@@ -97,3 +97,22 @@ class InstanceTypeForm(BaseForm):
         """Offer the clusters."""
         clusters = ComputeCluster.objects.select_related("region")
         self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
+
+
+class HaPriorityForm(RowForm):
+    """In which order VMs are started elsewhere."""
+
+    priority = forms.ChoiceField(
+        label=_("HA priority"),
+        choices=[(each.word, each.label) for each in reversed(HaPriority)],
+        initial=HaPriority.NORMAL.word,
+        help_text=_(
+            "If the host fails, VMs with a higher priority are started first on other hosts. "
+            "“None”: the VM waits until its host is back."
+        ),
+    )
+
+    def prepare(self) -> None:
+        """Show what the VM has now."""
+        if isinstance(self.row, Vm):
+            self.initial["priority"] = HaPriority(self.row.ha_priority).word

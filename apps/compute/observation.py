@@ -26,6 +26,7 @@ from apps.accounts.access import granted_among
 from apps.compute.guests_behind import tell_guests_behind
 from apps.compute.left_migrations import settle_migrations
 from apps.compute.models import Image, PauseReason, Power, Vm
+from apps.compute.recovery import recovery_failed_last
 from apps.compute.services.power import finish_first_boot, resume_vm, start_vm
 from apps.compute.verbs import (
     VM_CREATE,
@@ -278,7 +279,7 @@ def believe_guests() -> None:
         host__last_report_at__gt=Now() - SILENCE,
     )
     for vm in gone_off[:500]:
-        if _lost_with_its_host(vm):
+        if _lost_with_its_host(vm) or recovery_failed_last(vm):
             _start(vm)
             continue
         with transaction.atomic():

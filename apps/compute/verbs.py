@@ -124,6 +124,12 @@ def _must_be_own(image: Any) -> Text | None:
     return _("The image is a base image already.") if image.is_base else None
 
 
+def _host_must_be_off(vm: Any) -> Text | None:
+    if vm.host is None:
+        return _("The VM has no host.")
+    return None if vm.host.failure == "off" else _("The VM’s host is not known to be off.")
+
+
 def _must_have_copies(image: Any) -> Text | None:
     return None if image.has_copies else _("The image has no copies in other storage clusters.")
 
@@ -245,6 +251,34 @@ VM_MIGRATE = declare(
         abandoned=stay_if_never_begun,
         icon="arrows-move",
         status=Status.MIGRATING,
+    )
+)
+# The platform asks for it when the host of a VM is certainly off (`recovery.py`). What was under way there is void.
+VM_RECOVER = declare(
+    Verb(
+        "vm.recover",
+        _("Recover on another host"),
+        _("Recovering"),
+        permission="admin",
+        obstacle=_host_must_be_off,
+        firm=True,
+        supersedes=True,
+        supersedes_itself=True,  # the host to which it was on its way died, too
+        cancel=Cancel.NEVER,
+        deadline=timedelta(minutes=15),
+        icon="arrows-exchange",
+        status=Status.RECOVERING,
+    )
+)
+VM_SET_HA_PRIORITY = declare(
+    Verb(
+        "vm.set_ha_priority",
+        _("Set HA priority"),
+        _("Setting HA priority"),
+        permission="manage",
+        states=ANY_STATE,
+        exclusive=False,
+        icon="shield-check",
     )
 )
 VM_RENAME = declare(rename_verb("vm"))

@@ -224,3 +224,13 @@ def migration_cancelled(vm_id: str) -> DriverError:
         permanent=True,
         hint=_("The VM stays on its host."),
     )
+
+
+def failed_host(name: str) -> DriverError:
+    """The host is off for certain, and its VMs are started elsewhere: nothing may start there before it is back."""
+    return DriverError(
+        _("Host %(host)s is marked as off."),
+        values={"host": name},
+        code="host.marked_off",
+        hint=_("The task goes on when the host has been taken back."),
+    )

@@ -5,7 +5,7 @@ operation may be run again from its start at any time. Every verb raises `Driver
 Each protocol has one contract suite in `tests/drivers/` which every implementation passes, the in-memory one too.
 
 Hypervisor and Volumes are served by the agents of hosts: each method is a verb that both ends build from its signature
-(`host_verbs.py`). It changes something unless it says otherwise.
+(`host_verbs.py`). It changes something unless it says otherwise. Fabric and Controller are called by control workers.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,6 +28,7 @@ from apps.drivers.specs import (
     GuestNetwork,
     GuestNetworkState,
     GuestPassword,
+    HeartbeatPlan,
     Held,
     HostObservation,
     ImageInfo,
@@ -164,6 +165,13 @@ class Hypervisor(Protocol):
 
     def ensure_pool_key_absent(self, pool_id: str) -> None:
         """Forget the key of a pool."""
+
+    @host_verb(changes=False)
+    def follow_heartbeats(self, plan: HeartbeatPlan) -> None:
+        """From now on renew the host's heartbeat in the plan's pools and read its peers', also after a restart.
+
+        No operation orders it, so it carries no fence: who asks last is right.
+        """
 
     @host_verb(changes=False)
     def probe_addresses(
@@ -321,3 +329,13 @@ class Fabric(Protocol):
 
     def inventory(self) -> FabricInventory:
         """Return everything of ours in the fabric."""
+
+
+class Controller(Protocol):
+    """The management controller of one host's machine."""
+
+    def power_state(self) -> str:
+        """Return what the controller says of the machine's power: "On", "Off" or another word of its own."""
+
+    def ensure_off(self) -> None:
+        """Switch the machine off at once and return when it is off; raise when that is not certain."""

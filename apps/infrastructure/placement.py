@@ -18,8 +18,9 @@ from uuid import UUID
 from django.db.models import F, FloatField, Q, QuerySet, Value
 from django.db.models.functions import Cast, Greatest
 
+from apps.infrastructure import survival
 from apps.infrastructure.capacity_forecast import capacity_forecast, no_capacity
-from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.models import ComputeCluster, Failure, Host
 from apps.infrastructure.need import Need
 from apps.infrastructure.reachability import silent_since
 from apps.lifecycle.models import State
@@ -54,13 +55,19 @@ class _Candidate:
         )
 
 
-def place(cluster: ComputeCluster, need: Need, count: int = 1, among: Q | None = None) -> list[UUID]:
+def place(
+    cluster: ComputeCluster, need: Need, count: int = 1, *, among: Q | None = None, reserved: bool = True
+) -> list[UUID]:
     """Promise room for `count` VMs and return the id of each one's host. Raises NoCapacity, and promises nothing.
 
-    `among`: what their hosts must be beside that.
+    `among`: what their hosts must be beside that. `reserved`: leave free what the cluster keeps for the loss of hosts; False for VMs that the
+    cluster has already.
     """
-    if count > 1:
+    keeps = reserved and cluster.spare_hosts > 0
+    if count > 1 or keeps:
         ComputeCluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
+    if keeps:
+        survival.leave_spare(cluster, need, count)
     for _attempt in range(TRIES):
         chosen = _spread(_candidates(cluster, need, count, among), need, count)
         if not chosen:
@@ -88,11 +95,22 @@ def release(host_id: UUID | None, need: Need) -> None:
     )
 
 
+def leave_failed(host_id: UUID, need: Need) -> bool:
+    """Take back the promise of a host that is certainly off; False when it is not, or returns. Call it last."""
+    return bool(
+        Host.objects.filter(pk=host_id, failure=Failure.OFF).update(
+            vcpu_reserved=Greatest(F("vcpu_reserved") - need.vcpu, Value(0)),
+            memory_reserved_mib=Greatest(F("memory_reserved_mib") - need.memory_mib, Value(0)),
+        )
+    )
+
+
 def healthy(cluster: ComputeCluster) -> QuerySet[Host]:
     """Return the hosts of the cluster that take new VMs now."""
     return Host.objects.filter(
         cluster=cluster,
         accepts_vms=True,
+        failure="",
         state=State.READY,
         last_report_at__gt=silent_since(),
     )

@@ -85,7 +85,7 @@ def sees_hosts(actor: Actor) -> bool:
 def visible_hosts(actor: Actor) -> QuerySet[Host]:
     """Return the hosts; only an admin as such may know of them."""
     if sees_hosts(actor):
-        return Host.objects.select_related("cluster__region", "region")
+        return Host.objects.select_related("cluster__region", "region", "controller")
     return Host.objects.none()
 
 

@@ -38,6 +38,7 @@ OWN_TEXT = frozenset({"volumes.image_invalid"})
 
 #: Code of an error → what tenants read.
 CAUSES: dict[str, TenantText] = {
+    "host.marked_off": TenantText(_("The host has failed. Its VMs are recovered."), _WAIT),
     **dict.fromkeys(("fabric.unreachable", "fabric.busy"), _NETWORK),
     **dict.fromkeys(
         (
@@ -274,6 +275,9 @@ CAUSES: dict[str, TenantText] = {
 
 #: Template of a step → what tenants read.
 STEPS: dict[str, str] = {
+    "Fencing its disks from %(host)s": _("Fencing the disks"),
+    "Powering off %(host)s by its management controller": _("Powering off the failed host"),
+    "Removing moved VMs from %(host)s": _("Removing moved VMs"),
     "Starting on %(host)s": _("Starting"),
     "Powering off on %(host)s": _("Powering off"),
     "Resuming on %(host)s": _("Resuming"),

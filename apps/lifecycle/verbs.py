@@ -64,8 +64,9 @@ class Verb:
     obstacle: a further condition on the row; not asked of what supersedes while it pushes something aside, unless it is
     firm: it does not depend on how far what is pushed aside has come.
     destructive: wants a confirmation that says what goes.
-    supersedes: may push aside an open operation (power off, delete). exclusive: takes the one place for an open
-    operation. deadline: from request to settled, after which the operation fails. icon: name in the icon sprite.
+    supersedes: may push aside an open operation (power off, delete). supersedes_itself: one of the same verb, too.
+    exclusive: takes the one place for an open operation. deadline: from request to settled, after which the operation
+    fails. icon: name in the icon sprite.
     on_resource: False for "create" and the like, which need no existing resource. verb_class: which API keys reach it.
     proof: whether it needs a fresh proof of who asks; no_proof: why it needs none, of verbs about accounts.
     while_acting: whether an administrator acting as the tenant may do it; by default only verbs on resources.
@@ -106,6 +107,7 @@ class Verb:
     taken_back: Callable[[UUID], object] | None = None
     abandoned: Callable[[Operation], object] | None = None
     retried_by: str = ""
+    supersedes_itself: bool = False
     rank: int = 0
     removes: bool = False
     takes_turns: bool = False

@@ -9,6 +9,7 @@ from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services import delete, migration, power, resize, snapshot
 from apps.compute.services.disk_attachment import attach_disk
 from apps.compute.services.guest_password import reset_password
+from apps.compute.services.recovery import recover_vm
 from apps.compute.services.reinstall import reinstall_vm
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
@@ -23,6 +24,7 @@ from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
 from tests.kinds.vpc import make_vpc
 from tests.reconciliation.planting import stray_domain
+from tests.recovery.crash.dying_hosts import move_to_a_dying_host
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
 from tests.security.words import (
@@ -195,6 +197,7 @@ CASE = KindCase(
         reset_password=A_INSIDE_MANAGE,
         reinstall=A_INSIDE_MANAGE,
         migrate=A_ADMIN_UNKNOWN,
+        set_ha_priority=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -216,6 +219,7 @@ CASE = KindCase(
         discard_resize=P_MANAGE,
         reset_password=P_MANAGE,
         reinstall=P_MANAGE,
+        set_ha_priority=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
@@ -228,7 +232,7 @@ CASE = KindCase(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry snapshot_disks create_image set_security_group set_nic_bandwidth "
-        "add_ipv6 resize hot_add discard_resize reset_password reinstall rename delete",
+        "add_ipv6 resize hot_add discard_resize reset_password reinstall set_ha_priority rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -263,6 +267,7 @@ CASE = KindCase(
         "create_image": lambda w: {"name": "new"},
         "reset_password": lambda w: {"password": NEW_PASSWORD},
         "reinstall": lambda w: {"image": str(w.image.pk)},
+        "set_ha_priority": lambda w: {"priority": "high"},
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
@@ -273,6 +278,7 @@ CASE = KindCase(
         "create_image": lambda w: {"name": "new"},
         "reset_password": lambda w: {"password": NEW_PASSWORD},
         "reinstall": lambda w: {"image": str(w.image.pk)},
+        "set_ha_priority": lambda w: {"priority": "high"},
     },
     recipes={
         "create": Recipe(_create_with_parts, _unbound_eip),
@@ -284,6 +290,10 @@ CASE = KindCase(
         "shut_down": Recipe(lambda environment, vm: power.shut_down_vm(environment.owner, vm), make_vm),
         "restart": Recipe(lambda environment, vm: power.restart_vm(environment.owner, vm), make_vm),
         "resume": Recipe(lambda environment, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
+        "recover": Recipe(
+            lambda environment, vm: recover_vm(SYSTEM, vm),
+            lambda environment: move_to_a_dying_host(environment, _connected(environment)),
+        ),
         "finish_first_boot": Recipe(lambda environment, vm: power.finish_first_boot(SYSTEM, vm), make_vm),
         "power_off": Recipe(lambda environment, vm: power.power_off_vm(environment.owner, vm), make_vm),
         "delete": Recipe(_delete, _vm_with_all),

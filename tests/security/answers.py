@@ -127,6 +127,10 @@ API: Rows = {
         open=A_ADMIN_HIDDEN,
         close=A_ADMIN_HIDDEN,
         renew=A_ADMIN_GIVES,
+        set_controller=A_ADMIN_GIVES,
+        fence=A_ADMIN_HIDDEN,
+        confirm_off=A_ADMIN_HIDDEN,
+        readmit=A_ADMIN_HIDDEN,
         bulk=A_ADMIN,
     ),
     **api("operations", cancel=A_MANAGE, retry=A_MANAGE, bulk=A_BULK_OPERATE),
@@ -398,7 +402,9 @@ ADMIN: Rows = {
         acts="create change permit test set_key set_speed apply_speed open close delete",
     ),
     **admin(
-        "host", read="one tab.vms tab.monitoring tab.activity menu", acts="create open close remove renew_key"
+        "host",
+        read="one tab.vms tab.monitoring tab.activity menu",
+        acts="create open close fence confirm_off readmit set_controller remove renew_key",
     ),
     **admin(
         "tenant",

@@ -30,7 +30,7 @@ from apps.compute.api.vm_nics import (
     nic_out,
 )
 from apps.compute.filters import VmFilter
-from apps.compute.models import PauseReason, Power, Vm
+from apps.compute.models import HaPriority, PauseReason, Power, Vm
 from apps.compute.services.create_plan import MOST_AT_ONCE
 from apps.compute.services.disk_attachment import MOST_DISKS
 from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
@@ -48,6 +48,7 @@ from apps.compute.verbs import (
     VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
+    VM_SET_HA_PRIORITY,
     VM_SHUT_DOWN,
     VM_SNAPSHOT_DISKS,
     VM_START,
@@ -56,6 +57,7 @@ from apps.lifecycle.actor import Actor
 from apps.network.models import Eip
 from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 
+HA_PRIORITIES = [(each.word, each.label) for each in HaPriority]
 MOST_DATA_DISKS = max(MOST_DISKS.values())
 
 
@@ -212,6 +214,13 @@ class MigrateBody(serializers.Serializer[Any]):
     )
 
 
+class HaPriorityBody(serializers.Serializer[Any]):
+    priority = serializers.ChoiceField(
+        choices=HA_PRIORITIES,
+        help_text="Order in which VMs are started elsewhere when their host fails. none: not started elsewhere.",
+    )
+
+
 class VmKeyPairOut(ReferenceOut):
     fingerprint = serializers.CharField()
 
@@ -236,6 +245,9 @@ class VmOut(ResourceOut):
         choices=PauseReason.choices,
         allow_blank=True,
         help_text="Reason why the VM is paused on its host; empty if it is running or stopped.",
+    )
+    ha_priority = serializers.ChoiceField(
+        choices=HA_PRIORITIES, help_text="Order in which VMs are started elsewhere when their host fails."
     )
     vcpu = serializers.IntegerField()
     memory_gib = serializers.IntegerField()
@@ -273,6 +285,7 @@ class VmOut(ResourceOut):
             "power_seen": row.power_seen,
             "power_seen_at": moment(row.power_seen_at),
             "pause_reason": row.pause_reason,
+            "ha_priority": HaPriority(row.ha_priority).word,
             "vcpu": row.vcpu,
             "memory_gib": row.memory_gib,
             "instance_type": _named(row.instance_type),
@@ -352,6 +365,7 @@ class VmApi(ResourceApi):
         Action(VM_RESET_PASSWORD, ResetPasswordBody, bulk=False),
         Action(VM_REINSTALL, ReinstallBody, bulk=False),
         Action(VM_MIGRATE, MigrateBody),
+        Action(VM_SET_HA_PRIORITY, HaPriorityBody, immediate=True),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext_lazy
 
 from apps.compute.models.image import Image
 from apps.compute.models.instance_type import InstanceType
@@ -43,6 +43,20 @@ HOST_SILENT = gettext_noop(
 class Power(models.TextChoices):
     ON = DriverPower.ON.value, gettext_lazy("On")
     OFF = DriverPower.OFF.value, gettext_lazy("Off")
+
+
+class HaPriority(models.IntegerChoices):
+    """In which order VMs of a dead host are started elsewhere, the highest first; of NONE they are not."""
+
+    NONE = 0, pgettext_lazy("HA priority", "None")
+    LOW = 1, pgettext_lazy("HA priority", "Low")
+    NORMAL = 2, pgettext_lazy("HA priority", "Normal")
+    HIGH = 3, pgettext_lazy("HA priority", "High")
+
+    @property
+    def word(self) -> str:
+        """The name that the API has for it."""
+        return self.name.lower()
 
 
 class PauseReason(models.TextChoices):
@@ -106,6 +120,9 @@ class Vm(Kind):
     power_seen = models.CharField(max_length=3, choices=Power, default=Power.OFF)
     power_seen_at = models.DateTimeField(default=timezone.now)
     boot = models.PositiveIntegerField(default=1)
+    ha_priority = models.PositiveSmallIntegerField(
+        choices=HaPriority, default=HaPriority.NORMAL, db_default=HaPriority.NORMAL
+    )
 
     pause_reason = models.CharField(max_length=16, choices=PauseReason, blank=True, default="")
     firmware = models.CharField(

@@ -31,6 +31,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Migration
 from apps.drivers.specs import MigrationLimits, MigrationProgress, Presence
 from apps.infrastructure import backends
+from apps.infrastructure.failed_hosts import is_failed
 from apps.infrastructure.models import Host, Region
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import CancelRequested, OperationContext
@@ -79,6 +80,8 @@ def _move(run: OperationContext, vm: Vm, source: Host, target: Host, region: Reg
     if where != target and presence is Presence.RUNNING:
         _move_running(run, vm, source, target, region)
         where, presence = find(run, vm, source, target)
+    elif is_failed(source.name) and where == source:
+        raise _source_failed(source)
     elif where != target:
         _move_stopped(run, vm, source, target)
         presence = Presence.OFF
@@ -171,6 +174,16 @@ def _given_up() -> DriverError:
         code="vm.migration_given_up",
         permanent=True,
         hint=_("Migrate it again."),
+    )
+
+
+def _source_failed(source: Host) -> DriverError:
+    return DriverError(
+        _("Host %(host)s failed before the VM had left it."),
+        values={"host": source.name},
+        code="vm.source_failed",
+        permanent=True,
+        hint=_("The platform starts the VM on another host, if its HA priority says so."),
     )
 
 

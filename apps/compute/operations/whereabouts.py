@@ -21,6 +21,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.hypervisor_errors import UNREACHABLE
 from apps.drivers.specs import Presence
 from apps.infrastructure import backends, placement
+from apps.infrastructure.failed_hosts import is_failed
 from apps.infrastructure.models import Host, Region
 from apps.lifecycle import push
 from apps.lifecycle.operation_context import OperationContext
@@ -115,6 +116,8 @@ def _judged(
 def _stayed(run: OperationContext, vm: Vm, source: Host, target: Host) -> tuple[Host, Presence] | None:
     """It has not moved: what waits on the target cannot run any more, since nobody connects the two."""
     _clear(run, target, vm)
+    if is_failed(source.name):
+        return source, Presence.ABSENT
     hypervisor = backends.hypervisor(source, run)
     hypervisor.ensure_stays(str(vm.pk))
     presence = hypervisor.presence(str(vm.pk))
@@ -132,7 +135,9 @@ def _on_two_hosts(vm: Vm) -> DriverError:
 
 
 def _presence(run: OperationContext, host: Host, vm: Vm) -> Presence | None:
-    """Return what a host has of the VM, None where it does not answer."""
+    """Return what a host has of the VM, None where it does not answer. One that is certainly off runs nothing."""
+    if is_failed(host.name):
+        return Presence.ABSENT
     try:
         return backends.hypervisor(host, run).presence(str(vm.pk))
     except DriverError as error:
@@ -143,6 +148,8 @@ def _presence(run: OperationContext, host: Host, vm: Vm) -> Presence | None:
 
 def _clear(run: OperationContext, host: Host, vm: Vm) -> None:
     """Remove what a host has of a VM that is certain not to run there; one that is away is left to reconciliation."""
+    if is_failed(host.name):  # it removes what it has before it takes VMs again
+        return
     try:
         backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk))
     except DriverError as error:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
+from apps.compute.forms import HaPriorityForm
 from apps.compute.guest_forms import ReinstallForm, ResetPasswordForm, reinstalling, resetting
 from apps.compute.image_forms import CreateImageForm
 from apps.compute.migration_forms import MigrateForm, moving
@@ -36,6 +37,7 @@ from apps.compute.verbs import (
     VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
+    VM_SET_HA_PRIORITY,
     VM_SHUT_DOWN,
     VM_SNAPSHOT_DISKS,
     VM_START,
@@ -144,6 +146,7 @@ VM = PageKind(
             VM_REINSTALL, form=ReinstallForm, says=reinstalling, typed_name=True, also=gettext_lazy("Rebuild")
         ),
         Do(VM_RENAME, form=RenameVmForm, also=gettext_lazy("Change project")),
+        Do(VM_SET_HA_PRIORITY, form=HaPriorityForm, bulk=True),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
     as_of=as_of,
@@ -212,6 +215,7 @@ class VmDetail(DetailPage):
                     Property(_("vCPUs"), row.vcpu),
                     Property(_("Memory"), f"{row.memory_gib} GiB"),
                     Property(_("Cluster"), str(row.cluster)),
+                    Property(_("HA priority"), row.get_ha_priority_display()),
                 ],
             ),
             Properties(

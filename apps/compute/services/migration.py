@@ -105,7 +105,7 @@ def _named(vm: Vm, home: Host, pk: UUID | str) -> Host:
 def _reserve(vm: Vm, home: Host, target: Host | None) -> UUID:
     among = candidates(vm, home) if target is None else Q(pk=target.pk)
     try:
-        return place(home.cluster, vm.need, among=among)[0]
+        return place(home.cluster, vm.need, among=among, reserved=False)[0]
     except NoCapacity as error:
         others = [target] if target else list(Host.objects.filter(cluster=home.cluster).exclude(pk=home.pk))
         reasons = [f"{each.name}: {why_not(vm, home, each)}" for each in others[:MOST_NAMED]]

@@ -28,6 +28,7 @@ from apps.drivers.libvirt import (
 )
 from apps.drivers.libvirt.connection import Connection
 from apps.drivers.libvirt.guest_networks import GuestNetworks
+from apps.drivers.libvirt.heartbeats import HeartbeatPlans
 from apps.drivers.libvirt.held import HeldVms
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.pool_drivers import add_ceph, describe
@@ -43,6 +44,7 @@ from apps.drivers.specs import (
     GuestNetwork,
     GuestNetworkState,
     GuestPassword,
+    HeartbeatPlan,
     Held,
     HostObservation,
     PoolKey,
@@ -65,6 +67,7 @@ class LibvirtHypervisor:
         self._settings = settings
         self.connection = Connection(settings.uri)
         self.held = HeldVms(self.connection, settings.state_dir / "held")
+        self.heartbeats = HeartbeatPlans(settings.state_dir / "heartbeats.json", settings.name)
         self.ceph = RbdClient(settings.ceph_keys)
         add_ceph(self.ceph)
         self.networks = GuestNetworks(self.connection)
@@ -203,6 +206,9 @@ class LibvirtHypervisor:
         with self.connection.use() as connection:
             pool_keys.ensure_absent(connection, pool_id)
         self.ceph.forget_key(pool_id)
+
+    def follow_heartbeats(self, plan: HeartbeatPlan) -> None:
+        self.heartbeats.follow(plan)
 
     def probe_addresses(
         self, physical_network: str, vlan: int, addresses: tuple[str, ...]

@@ -15,7 +15,7 @@ from apps.drivers.memory import disks, nics, sizes
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.guests import MemoryGuests, status_of
 from apps.drivers.memory.pictures import screen
-from apps.drivers.memory.records import ANSWERING, POOL_KEYS, VOLUMES
+from apps.drivers.memory.records import ANSWERING, HEARTBEATS, POOL_KEYS, VOLUMES
 from apps.drivers.probed import checked_addresses
 from apps.drivers.specs import (
     RESUMABLE,
@@ -26,6 +26,7 @@ from apps.drivers.specs import (
     GuestNetwork,
     GuestNetworkState,
     GuestPassword,
+    HeartbeatPlan,
     Held,
     HostObservation,
     PauseReason,
@@ -197,6 +198,10 @@ class MemoryHypervisor(MemoryGuests):
         with self._call("ensure_pool_key_absent") as state:
             pass_or_refuse(state, pool_id, self._fence)
             state.delete(POOL_KEYS, f"{self._host}/{pool_id}")
+
+    def follow_heartbeats(self, plan: HeartbeatPlan) -> None:
+        with self._call("follow_heartbeats") as state:
+            state.put(HEARTBEATS, self._host, plan)
 
     def probe_addresses(
         self, physical_network: str, vlan: int, addresses: tuple[str, ...]

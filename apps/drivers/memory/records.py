@@ -10,6 +10,7 @@ from apps.drivers.specs import (
     ExternalPortSpec,
     GuestNetwork,
     GuestNetworkReason,
+    HeartbeatPlan,
     Held,
     ImageInfo,
     ImageSpec,
@@ -42,10 +43,12 @@ class Table(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class MemoryHost:
-    """A pretend host: whether it answers, and how often it was booted."""
+    """A pretend host: whether it answers, how often it was booted, and whether it has power (and so renews its
+    heartbeat on the storage)."""
 
     up: bool = True
     boots: int = 1
+    powered: bool = True
 
 
 NOT_HELD = Held(frozen=False, paused=False)
@@ -113,6 +116,7 @@ UNFINISHED = Table("unfinished", Unfinished)
 DISK_USERS = Table("disk_users", str)
 """Volume → "host/vm" of the running VM that has it open: what QEMU's image lock is on a real disk."""
 POOL_KEYS = Table("pool_keys", PoolKey)
+HEARTBEATS = Table("heartbeats", HeartbeatPlan)
 """`host/pool` → the key that the host keeps."""
 VPCS = Table("vpcs", VpcSpec)
 VNIS = Table("vnis", str)

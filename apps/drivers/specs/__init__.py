@@ -53,6 +53,7 @@ from apps.drivers.specs.guest_network import (
     GuestNetworkState,
     GuestNic,
 )
+from apps.drivers.specs.heartbeat import MOST_PEERS, MOST_POOLS, HeartbeatPlan, PeerBeat, PeerReport
 from apps.drivers.specs.migration import Arrival, MigrationLimits, MigrationProgress, Presence
 from apps.drivers.specs.network import (
     CONNECTION_LIMIT,
@@ -96,6 +97,8 @@ __all__ = [
     "GATEWAY_V4",
     "GATEWAY_V6",
     "INTERNAL_SLOT",
+    "MOST_PEERS",
+    "MOST_POOLS",
     "MOST_PROBED",
     "MOST_SCREEN_HEIGHT",
     "MOST_SCREEN_WIDTH",
@@ -126,6 +129,7 @@ __all__ = [
     "GuestNic",
     "GuestPassword",
     "HealthCheck",
+    "HeartbeatPlan",
     "Held",
     "HostObservation",
     "HostUsage",
@@ -136,6 +140,8 @@ __all__ = [
     "NicAttachment",
     "OsFamily",
     "PauseReason",
+    "PeerBeat",
+    "PeerReport",
     "PoolHealth",
     "PoolInventory",
     "PoolKey",
