@@ -95,6 +95,7 @@ MENU.fill(
     ),
     MenuSlot("image.list", _("Images"), "disc", portal=(Section.COMPUTE, 20), admin=(Section.RESOURCES, 60)),
     MenuSlot("key_pair.list", _("SSH keys"), "key", portal=(Section.COMPUTE, 30)),
+    MenuSlot("image.catalogue", _("Image catalog"), "cloud", admin=(Section.RESOURCES, 65)),
     MenuSlot("instance_type.list", _("Instance types"), "cpu", admin=(Section.RESOURCES, 70)),
 )
 

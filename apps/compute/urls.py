@@ -9,6 +9,7 @@ from apps.compute.api.images import ImageApi
 from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.api.key_pairs import KeyPairApi
 from apps.compute.api.vms import VmApi, VmMetrics
+from apps.compute.pages.image_catalogue import ImageCataloguePage
 from apps.compute.pages.images import (
     IMAGE,
     TENANT_IMAGE,
@@ -44,6 +45,7 @@ tenant_patterns = [
 ]
 
 admin_patterns = [
+    path("images/catalogue/", ImageCataloguePage.as_view(admin=True), name="image.catalogue"),
     *kind_paths(VM, list=VmList, detail=VmDetail, admin=True),
     *kind_paths(IMAGE, list=ImageList, detail=ImageDetail, create=ImageImport, admin=True),
     *kind_paths(

@@ -46,3 +46,6 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("SCLOUD_LOG_LEVEL", "INFO")},
 }
+
+#: TOML file with links to pages where images are published, for administrators; ours without it.
+IMAGE_CATALOGUE = os.environ.get("SCLOUD_IMAGE_CATALOGUE", "")

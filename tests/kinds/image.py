@@ -128,7 +128,7 @@ CASE = KindCase(
     ),
     admin=admin(
         "image",
-        read="one tab.copies tab.activity menu",
+        read="one tab.copies tab.activity menu catalogue",
         acts="create retry copy copy_to_base edit_traits rename delete_copy delete",
     ),
     key=_own,

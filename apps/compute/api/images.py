@@ -18,6 +18,7 @@ from apps.compute.filters import ImageFilter
 from apps.compute.models import Image, ImageCopy
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.services.image import import_image
+from apps.compute.services.image_traits import edit_traits
 from apps.compute.sorting import IS_BASE
 from apps.compute.verbs import (
     IMAGE_COPY,
@@ -159,6 +160,12 @@ def import_from_api(actor: Actor, *, cluster: int, project: UUID | None, **rest:
     return import_image(actor, cluster=pool, project=project, **rest)
 
 
+def edit_from_api(actor: Actor, row: Image, **traits: Any) -> Image:
+    """Set the traits and return the image with what its representation reads."""
+    edit_traits(actor, row, **traits)
+    return selectors.visible_images(actor).get(pk=row.pk)
+
+
 class ImageApi(ResourceApi):
     """Images: base images for all tenants, and private images of a tenant."""
 
@@ -172,7 +179,7 @@ class ImageApi(ResourceApi):
     actions = (
         Action(IMAGE_RETRY),
         Action(IMAGE_COPY_TO_BASE, NewImageBody),
-        Action(IMAGE_EDIT_TRAITS, ImageTraitsBody, immediate=True, bulk=False),
+        Action(IMAGE_EDIT_TRAITS, ImageTraitsBody, edit_from_api, immediate=True, bulk=False),
         Action(IMAGE_COPY, ImageClusterBody),
         Action(IMAGE_DELETE_COPY, ImageClusterBody),
     )
