@@ -60,8 +60,8 @@ def place(
 ) -> list[UUID]:
     """Promise room for `count` VMs and return the id of each one's host. Raises NoCapacity, and promises nothing.
 
-    `among`: what their hosts must be beside that. `reserved`: leave free what the cluster keeps for the loss of hosts; False for VMs that the
-    cluster has already.
+    `among`: what their hosts must be beside that. `reserved`: leave free what the cluster keeps for the loss of hosts;
+    False for VMs that the cluster has already.
     """
     keeps = reserved and cluster.spare_hosts > 0
     if count > 1 or keeps:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compute", "0011_guests_behind"),
+        ("compute", "0013_guest_passwords_and_reinstallations"),
         ("storage", "0003_system_disks_from_image_copies"),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compute", "0011_guests_behind"),
+        ("compute", "0014_images_of_vms_and_firmware"),
         ("infrastructure", "0011_speed_for_existing_disks"),
     ]
 

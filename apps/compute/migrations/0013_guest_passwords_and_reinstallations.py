@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compute", "0011_guests_behind"),
+        ("compute", "0012_prepared_resizes"),
         ("lifecycle", "0017_locks_that_take_turns"),
         ("storage", "0004_disks_on_standby"),
     ]

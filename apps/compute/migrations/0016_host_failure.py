@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compute", "0011_guests_behind"),
+        ("compute", "0015_vms_move_between_hosts"),
     ]
 
     operations = [
