@@ -18,6 +18,7 @@ from apps.compute.pages.vm_network import vm_network
 from apps.compute.pages.vm_overview import overview, why_nothing_new
 from apps.compute.services.resize import shown
 from apps.compute.size_forms import HotAddForm, ResizeForm
+from apps.compute.template_forms import SaveTemplateForm
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
@@ -28,6 +29,7 @@ from apps.compute.verbs import (
     VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
+    VM_SAVE_TEMPLATE,
     VM_SHUT_DOWN,
     VM_SNAPSHOT_DISKS,
     VM_START,
@@ -123,6 +125,7 @@ VM = PageKind(
         Do(VM_RESIZE, form=ResizeForm, also=gettext_lazy("Upgrade")),
         Do(VM_HOT_ADD, form=HotAddForm),
         Do(VM_DISCARD_RESIZE, says=_discarding, bulk=False),
+        Do(VM_SAVE_TEMPLATE, form=SaveTemplateForm),
         Do(VM_RENAME, form=LabelsForm),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
