@@ -180,6 +180,10 @@ class ImageFilter(ResourceFilter):
     }
 
 
+class VmTemplateFilter(ResourceFilter):
+    by = {"version": Number(_("Version"), "version")}
+
+
 class KeyPairFilter(ResourceFilter):
     by = {
         "algorithm": Text(_("Kind"), "algorithm"),

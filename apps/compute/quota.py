@@ -7,6 +7,7 @@ from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
 from apps.compute.models import Image, KeyPair, Vm
+from apps.compute.models.vm_template import VmTemplate
 from apps.infrastructure.need import Need
 from apps.quotas.metrics import Metric, declare, rows_of
 
@@ -63,3 +64,4 @@ declare(
 )
 declare(Metric("image", _("Images"), 50, rows_of(Image), order=30, list="image"))
 declare(Metric("key_pair", _("SSH keys"), 50, rows_of(KeyPair), order=40, list="key_pair"))
+declare(Metric("vm_template", _("VM templates"), 50, rows_of(VmTemplate), order=41, list="vm_template"))

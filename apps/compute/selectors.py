@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from apps.accounts.access import visible
 from apps.compute.models import Image, ImageCopy, InstanceType, KeyPair, Vm
+from apps.compute.models.vm_template import VmTemplate, VmTemplateVersion
 from apps.infrastructure.selectors import (
     in_usable_compute,
     in_usable_storage,
@@ -133,6 +134,15 @@ def ready_images(actor: Actor, tenant_id: int) -> QuerySet[Image]:
 def visible_key_pairs(actor: Actor) -> QuerySet[KeyPair]:
     """Return the SSH keys the actor may see."""
     return visible(actor, KeyPair.objects.all()).select_related("tenant", "project")
+
+
+def visible_vm_templates(actor: Actor) -> QuerySet[VmTemplate]:
+    """Return the VM templates the actor may see, each with its newest version in `shown_versions`."""
+    newest = VmTemplateVersion.objects.filter(number=F("template__version"))
+    rows = visible(actor, VmTemplate.objects.filter(kind="vm_template"))
+    rows = rows.select_related("tenant", "project")
+    shown = Prefetch("versions", newest, to_attr="shown_versions")
+    return rows.prefetch_related(shown)  # type: ignore[no-redef]  # declared on VmTemplate for callers
 
 
 def usable_types(tenant_id: int) -> QuerySet[InstanceType]:

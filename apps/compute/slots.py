@@ -84,6 +84,7 @@ TILES.fill(
     TileSlot("vm", portal=1, admin=2),
     TileSlot("image", portal=3, admin=5, rows=visible_images),
     TileSlot("key_pair", portal=6),
+    TileSlot("vm_template", portal=7),
 )
 MENU.fill(
     MenuSlot(
@@ -94,6 +95,7 @@ MENU.fill(
         admin=(Section.RESOURCES, 10),
     ),
     MenuSlot("image.list", _("Images"), "disc", portal=(Section.COMPUTE, 20), admin=(Section.RESOURCES, 60)),
+    MenuSlot("vm_template.list", _("VM templates"), "template", portal=(Section.COMPUTE, 15)),
     MenuSlot("key_pair.list", _("SSH keys"), "key", portal=(Section.COMPUTE, 30)),
     MenuSlot("image.catalogue", _("Image catalog"), "cloud", admin=(Section.RESOURCES, 65)),
     MenuSlot("instance_type.list", _("Instance types"), "cpu", admin=(Section.RESOURCES, 70)),

@@ -8,6 +8,7 @@ from apps.api.routes import routes
 from apps.compute.api.images import ImageApi
 from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.api.key_pairs import KeyPairApi
+from apps.compute.api.vm_templates import VmTemplateApi
 from apps.compute.api.vms import VmApi, VmMetrics
 from apps.compute.pages.image_catalogue import ImageCataloguePage
 from apps.compute.pages.images import (
@@ -27,12 +28,20 @@ from apps.compute.pages.instance_types import (
 )
 from apps.compute.pages.key_pairs import KEY_PAIR, KeyPairCreate, KeyPairDetail, KeyPairList
 from apps.compute.pages.vm_create import VmCreate
+from apps.compute.pages.vm_templates import (
+    VM_TEMPLATE,
+    VmTemplateCreate,
+    VmTemplateDetail,
+    VmTemplateList,
+    VmTemplateVersionCreate,
+)
 from apps.compute.pages.vms import VM, VmDetail, VmList
 from apps.portal.kind_urls import kind_paths
 
 api_routes = [
     *routes("vms", VmApi),
     path("vms/<id:key>/metrics", VmMetrics.as_view(), name="vms-metrics"),
+    *routes("vm-templates", VmTemplateApi),
     *routes("images", ImageApi),
     *routes("key-pairs", KeyPairApi),
     *routes("instance-types", InstanceTypeApi),
@@ -40,6 +49,12 @@ api_routes = [
 
 tenant_patterns = [
     *kind_paths(VM, list=VmList, detail=VmDetail, create=VmCreate),
+    *kind_paths(VM_TEMPLATE, list=VmTemplateList, detail=VmTemplateDetail, create=VmTemplateCreate),
+    path(
+        "vm-templates/<uuid:key>/versions/create/",
+        VmTemplateVersionCreate.as_view(),
+        name="vm_template.version",
+    ),
     *kind_paths(TENANT_IMAGE, list=TenantImageList, detail=TenantImageDetail),
     *kind_paths(KEY_PAIR, list=KeyPairList, detail=KeyPairDetail, create=KeyPairCreate),
 ]

@@ -424,6 +424,32 @@ KEY_PAIR_CREATE = declare(
 KEY_PAIR_RENAME = declare(rename_verb("key_pair"))
 KEY_PAIR_DELETE = declare(immediate_delete_verb("key_pair"))
 
+VM_SAVE_TEMPLATE = declare(
+    Verb(
+        "vm.save_template",
+        _("Save as template"),
+        _("Saving"),
+        permission="manage",
+        exclusive=False,
+        creates=True,
+        icon="template",
+    )
+)
+VM_TEMPLATE_CREATE = declare(
+    create_verb("vm_template", _("Create VM template"), retried_by="", icon="template")
+)
+VM_TEMPLATE_SAVE_VERSION = declare(
+    Verb(
+        "vm_template.save_version",
+        _("Save new version"),
+        _("Saving"),
+        permission="manage",
+        icon="device-floppy",
+    )
+)
+VM_TEMPLATE_RENAME = declare(rename_verb("vm_template"))
+VM_TEMPLATE_DELETE = declare(immediate_delete_verb("vm_template"))
+
 INSTANCE_TYPE_CREATE = declare(
     Verb(
         "instance_type.create",

@@ -138,7 +138,7 @@ def test_a_vm_that_had_arrived_on_a_target_that_fails_is_recovered(
 
 
 def test_a_prepared_size_moves_with_its_vm(cloud: Cloud, vm: Vm, admin: Actor, owner: Actor) -> None:
-    home, other = homes(cloud, vm)
+    _home, other = homes(cloud, vm)
     larger = InstanceType.objects.get(cluster=cloud.cluster, vcpu=2)
     carried_out(resize_vm(owner, vm, instance_type=larger.pk))
     operation = migrate_vm(admin, vm, host=other.pk)

@@ -190,6 +190,7 @@ CASE = KindCase(
         set_nic_bandwidth=A_MANAGE,
         add_ipv6=A_MANAGE,
         snapshot_disks=A_MANAGE,
+        save_template=A_MANAGE,
         resize=A_MANAGE,
         hot_add=A_MANAGE,
         discard_resize=A_MANAGE,
@@ -214,6 +215,7 @@ CASE = KindCase(
         set_security_group=P_MANAGE,
         set_nic_bandwidth=P_MANAGE,
         add_ipv6=P_MANAGE,
+        save_template=P_MANAGE,
         resize=P_MANAGE,
         hot_add=P_MANAGE,
         discard_resize=P_MANAGE,
@@ -232,7 +234,8 @@ CASE = KindCase(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry snapshot_disks create_image set_security_group set_nic_bandwidth "
-        "add_ipv6 resize hot_add discard_resize reset_password reinstall set_ha_priority rename delete",
+        "add_ipv6 resize hot_add discard_resize reset_password reinstall set_ha_priority save_template "
+        "rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -262,6 +265,7 @@ CASE = KindCase(
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "console": lambda w: {"kind": "browser"},
         "snapshot_disks": lambda w: {"name": "new"},
+        "save_template": lambda w: {"name": "new"},
         "resize": _larger,
         "hot_add": _larger,
         "create_image": lambda w: {"name": "new"},
@@ -273,6 +277,7 @@ CASE = KindCase(
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "snapshot_disks": lambda w: {"name": "new"},
+        "save_template": lambda w: {"name": "new"},
         "resize": _larger,
         "hot_add": _larger,
         "create_image": lambda w: {"name": "new"},

@@ -8,19 +8,26 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.accounts.rights import Rights
-from apps.api import limits
-from apps.api.bodies import Items, LineField, NewResource, NumberId
 from apps.api.declarations import Action, Create, Update
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import ResourceApi
 from apps.compute import selectors, sorting
 from apps.compute.api.images import NewImageBody
+from apps.compute.api.vm_bodies import (
+    HA_PRIORITIES,
+    DeleteVmBody,
+    HaPriorityBody,
+    MigrateBody,
+    ResizeBody,
+    SaveTemplateBody,
+    VmBody,
+    VmSnapshotBody,
+)
 from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.api.vm_guest import ReinstallBody, ResetPasswordBody
 from apps.compute.api.vm_nics import (
     GuestNetworkOut,
-    NewEipBody,
     NicBandwidthBody,
     VmEipOut,
     VmNicOut,
@@ -31,9 +38,6 @@ from apps.compute.api.vm_nics import (
 )
 from apps.compute.filters import VmFilter
 from apps.compute.models import HaPriority, PauseReason, Power, Vm
-from apps.compute.services.create_plan import MOST_AT_ONCE
-from apps.compute.services.disk_attachment import MOST_DISKS
-from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
 from apps.compute.verbs import (
     VM_CREATE,
     VM_CREATE_IMAGE,
@@ -48,139 +52,14 @@ from apps.compute.verbs import (
     VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
+    VM_SAVE_TEMPLATE,
     VM_SET_HA_PRIORITY,
     VM_SHUT_DOWN,
     VM_SNAPSHOT_DISKS,
     VM_START,
 )
 from apps.lifecycle.actor import Actor
-from apps.network.models import Eip
 from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
-
-HA_PRIORITIES = [(each.word, each.label) for each in HaPriority]
-MOST_DATA_DISKS = max(MOST_DISKS.values())
-
-
-class DataDiskBody(serializers.Serializer[Any]):
-    size_gib = serializers.IntegerField(min_value=1, max_value=limits.INTEGER)
-    cluster = NumberId(help_text="Storage cluster.")
-
-
-class VmBody(NewResource):
-    instance_type = NumberId()
-    image = serializers.UUIDField()
-    subnet = serializers.UUIDField()
-    security_group = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        help_text="Of the internal NIC. Left out: the project's group named “default” in the region. "
-        "null: no group, nothing is filtered.",
-    )
-    external_security_group = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        help_text="Of the external NIC: covers all EIPs delivered in the guest. Left out: the group of the "
-        "internal NIC. null: no group, nothing is filtered.",
-    )
-    eip = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Existing EIP to bind to the VM; for one VM only.",
-    )
-    new_eip = NewEipBody(
-        required=False, allow_null=True, default=None, help_text="EIP to create and bind, one for each VM."
-    )
-    eip_delivery = serializers.ChoiceField(
-        choices=Eip.Delivery.choices,
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="How the EIP reaches the VM. By default in the guest if its image has a guest agent (Linux), else "
-        "by one-to-one NAT.",
-    )
-    disk_gib = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        default=None,
-        min_value=1,
-        max_value=limits.INTEGER,
-        help_text="System disk size; by default the image's.",
-    )
-    disk_cluster = NumberId(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Storage cluster of the system disk. Default: the image's. To another one the image is copied first.",
-    )
-    data_disks = Items(
-        DataDiskBody(),
-        most=MOST_DATA_DISKS,
-        required=False,
-        default=list,
-        help_text="Data disks to create and attach with the VM. They outlive it.",
-    )
-    password = serializers.CharField(
-        max_length=limits.PASSWORD,
-        required=False,
-        default="",
-        allow_blank=True,
-        trim_whitespace=False,
-        write_only=True,
-        help_text="Of root. Refused for Windows images, whose guests take one from user data only.",
-    )
-    key_pairs = serializers.ListField(
-        child=serializers.UUIDField(),
-        required=False,
-        default=list,
-        max_length=20,
-        help_text="SSH keys to log in with, by their IDs from `/key-pairs`.",
-    )
-    hostname = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
-    user_data = serializers.CharField(
-        max_length=MOST_ENCODED,
-        required=False,
-        default="",
-        allow_blank=True,
-        trim_whitespace=False,
-        help_text="At most 64 KiB once decoded. CRLF line ends become LF; a byte-order mark is removed.",
-    )
-    user_data_encoding = serializers.ChoiceField(
-        choices=UserDataEncoding.choices,
-        default=UserDataEncoding.PLAIN,
-        help_text="base64: of UTF-8 text, or of gzip of it.",
-    )
-    count = serializers.IntegerField(
-        required=False,
-        default=1,
-        min_value=1,
-        max_value=MOST_AT_ONCE,
-        help_text=f"Up to {MOST_AT_ONCE} at once.",
-    )
-
-
-class DeleteVmBody(serializers.Serializer[Any]):
-    delete_disks = serializers.ListField(
-        child=serializers.UUIDField(),
-        required=False,
-        default=list,
-        max_length=MOST_DATA_DISKS,
-        help_text="Data disks of the VM to delete as well. The others are detached and kept.",
-    )
-    with_snapshots = serializers.BooleanField(
-        required=False,
-        default=False,
-        help_text="Also delete the snapshots of the deleted disks, the system disk included.",
-    )
-    release_eips = serializers.BooleanField(
-        required=False,
-        default=False,
-        help_text="Also release the EIPs bound to the VM. Otherwise they are unbound and kept.",
-    )
-
-
-class ResizeBody(serializers.Serializer[Any]):
-    instance_type = NumberId(help_text="Of the VM's cluster.")
 
 
 class PreparedResizeOut(serializers.Serializer[Any]):
@@ -192,33 +71,6 @@ class PreparedResizeOut(serializers.Serializer[Any]):
 class HotAddOut(serializers.Serializer[Any]):
     max_vcpu = serializers.IntegerField()
     max_memory_gib = serializers.IntegerField()
-
-
-class VmSnapshotBody(serializers.Serializer[Any]):
-    name = LineField(max_length=63)
-    description = LineField(max_length=255, required=False, allow_blank=True, default="")
-
-
-class MigrateBody(serializers.Serializer[Any]):
-    host = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Host of the VM’s cluster to migrate to. Left out: the platform chooses one.",
-    )
-    from_host = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Host the VM is expected to be on; refused if it is on another one.",
-    )
-
-
-class HaPriorityBody(serializers.Serializer[Any]):
-    priority = serializers.ChoiceField(
-        choices=HA_PRIORITIES,
-        help_text="Order in which VMs are started elsewhere when their host fails. none: not started elsewhere.",
-    )
 
 
 class VmKeyPairOut(ReferenceOut):
@@ -358,6 +210,7 @@ class VmApi(ResourceApi):
         Action(VM_SET_NIC_BANDWIDTH, NicBandwidthBody),
         Action(VM_ADD_IPV6),
         Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
+        Action(VM_SAVE_TEMPLATE, SaveTemplateBody, immediate=True),
         Action(VM_RESIZE, ResizeBody),
         Action(VM_HOT_ADD, ResizeBody),
         Action(VM_DISCARD_RESIZE, immediate=True),

@@ -23,6 +23,7 @@ from apps.compute.pages.vm_overview import overview, why_nothing_new
 from apps.compute.rename_form import RenameVmForm
 from apps.compute.services.resize import shown
 from apps.compute.size_forms import HotAddForm, ResizeForm
+from apps.compute.template_forms import SaveTemplateForm
 from apps.compute.verbs import (
     VM_CREATE,
     VM_CREATE_IMAGE,
@@ -37,6 +38,7 @@ from apps.compute.verbs import (
     VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
+    VM_SAVE_TEMPLATE,
     VM_SET_HA_PRIORITY,
     VM_SHUT_DOWN,
     VM_SNAPSHOT_DISKS,
@@ -145,8 +147,9 @@ VM = PageKind(
         Do(
             VM_REINSTALL, form=ReinstallForm, says=reinstalling, typed_name=True, also=gettext_lazy("Rebuild")
         ),
-        Do(VM_RENAME, form=RenameVmForm, also=gettext_lazy("Change project")),
         Do(VM_SET_HA_PRIORITY, form=HaPriorityForm, bulk=True),
+        Do(VM_SAVE_TEMPLATE, form=SaveTemplateForm),
+        Do(VM_RENAME, form=RenameVmForm, also=gettext_lazy("Change project")),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
     as_of=as_of,
