@@ -79,7 +79,7 @@ def changing(real_site: RealSite) -> Iterator[Changing]:
 
 @pytest.mark.requirement("VM-4")
 def test_root_gets_a_new_password_while_the_vm_runs_and_it_is_written_nowhere(changing: Changing) -> None:
-    # Right after the start the agent is not there yet: it is waited for.
+    changing.guest.wait_booted()
     changing.done("reset-password", {"password": SECOND})
     assert sha512_crypt.verify(SECOND, changing.hash_of_root())
     assert not sha512_crypt.verify(FIRST, changing.hash_of_root())
