@@ -30,9 +30,11 @@ from tests.security.words import (
     A_MANAGE,
     A_OPERATE,
     A_VIEW,
+    P_ADMIN,
     P_CREATE,
     P_MANAGE,
     P_OPERATE,
+    P_VIEW,
     admin,
     api,
     pages,
@@ -174,13 +176,15 @@ CASE = KindCase(
     )
     | {
         "portal:vm.console GET": P_OPERATE,
+        "portal:vm.migrate GET": P_VIEW,
+        "portal:vm.migrate POST": P_ADMIN,
         "portal:vm.screenshot GET": P_OPERATE,
         "portal:vm.screenshot.file GET": P_OPERATE,
     },
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
+        acts="start shut_down restart power_off retry migrate snapshot_disks set_security_group set_nic_bandwidth "
         "add_ipv6 rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
