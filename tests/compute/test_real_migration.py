@@ -114,7 +114,7 @@ def test_a_guest_keeps_its_stream_and_answers_pings_while_it_moves(outside: Outs
     guest.output("echo kept >/tmp/in-memory")
     seconds = 25 * MOVES
     counter = f"i=0; while [ $i -le {seconds * 10 + 600} ]; do echo $i; i=$((i+1)); usleep 100000; done"
-    guest.output(f"({counter}) | nc -l -p 7000 >/dev/null 2>&1 & sleep 1")
+    guest.output(f"( ( {counter} ) | nc -l -p 7000 ) >/dev/null 2>&1 </dev/null & sleep 1")
     gateway = outside.gateway(INTERNET4)
     reader = [*gateway.command(()), "python3", "-c", READ, eip.address, str(seconds * 10)]
     with subprocess.Popen(reader, stdout=subprocess.PIPE, text=True) as stream:

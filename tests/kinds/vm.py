@@ -35,9 +35,11 @@ from tests.security.words import (
     A_MANAGE,
     A_OPERATE,
     A_VIEW,
+    P_ADMIN,
     P_CREATE,
     P_MANAGE,
     P_OPERATE,
+    P_VIEW,
     admin,
     api,
     pages,
@@ -227,15 +229,17 @@ CASE = KindCase(
     )
     | {
         "portal:vm.console GET": P_OPERATE,
+        "portal:vm.migrate GET": P_VIEW,
+        "portal:vm.migrate POST": P_ADMIN,
         "portal:vm.screenshot GET": P_OPERATE,
         "portal:vm.screenshot.file GET": P_OPERATE,
     },
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry snapshot_disks create_image set_security_group set_nic_bandwidth "
-        "add_ipv6 resize hot_add discard_resize reset_password reinstall set_ha_priority save_template "
-        "rename delete",
+        acts="start shut_down restart power_off retry snapshot_disks create_image set_security_group "
+        "set_nic_bandwidth add_ipv6 resize hot_add discard_resize reset_password reinstall "
+        "set_ha_priority save_template migrate rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(

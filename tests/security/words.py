@@ -85,6 +85,8 @@ P_MEMBER = "login ok ok ok ok ok elsewhere  login login login login  ok"
 P_VIEW = "login 404 ok ok ok ok elsewhere  login login login login  ok"
 P_OPERATE = "login 404 403 ok ok ok elsewhere  login login login login  ok"
 P_MANAGE = "login 404 403 403 ok ok elsewhere  login login login login  ok"
+#: What administrators alone do to a tenant's resources.
+P_ADMIN = "login 404 403 403 403 403 elsewhere  login login login login  403"
 P_OWNER = "login 404 403 403 403 ok elsewhere  login login login login  ok"
 P_MEMBERS_SEEN = "login 404 404 404 404 ok elsewhere  login login login login  ok"
 P_OWNER_HIDDEN = "login 404 404 404 404 ok elsewhere  login login login login  no"

@@ -49,8 +49,8 @@ def closing_plan(host: Any) -> list[str]:
     lines = [
         _("No new VM is placed on %(name)s.") % {"name": host.name},
         ngettext(
-            "Its %(n)s VM keeps running on this host. To empty the host, delete the VM or power it off.",
-            "Its %(n)s VMs keep running on this host. To empty the host, delete the VMs or power them off.",
+            "Its %(n)s VM keeps running on this host. To empty the host, migrate the VM.",
+            "Its %(n)s VMs keep running on this host. To empty the host, migrate the VMs.",
             count,
         )
         % {"n": count}
