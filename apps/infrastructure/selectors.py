@@ -120,5 +120,7 @@ def host_in_reach(region_id: int) -> Host | None:
 
     Always the same one while it answers, so that a long job asked for again finds itself already started.
     """
-    fresh = Host.objects.filter(region_id=region_id, state=State.READY, last_report_at__gt=silent_since())
+    fresh = Host.objects.filter(
+        region_id=region_id, state=State.READY, failure="", last_report_at__gt=silent_since()
+    )
     return fresh.order_by("pk").first()

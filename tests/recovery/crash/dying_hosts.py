@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from apps.compute.models import Vm
 from apps.infrastructure import backends
 from apps.infrastructure.models import Certainty, ComputeCluster, Host, HostController, Liveness
@@ -12,7 +14,9 @@ from tests.recovery.crash.environment import Environment
 
 def _host(environment: Environment, **columns: object) -> Host:
     cluster = ComputeCluster.objects.get(region=environment.region)
-    return factories.make_host(cluster, vcpus=1024, memory_gib=8192, **{"accepts_vms": False, **columns})
+    return factories.make_host(
+        cluster, f"dying-{uuid4().hex[:12]}", vcpus=1024, memory_gib=8192, **{"accepts_vms": False, **columns}
+    )
 
 
 def silent_host(environment: Environment) -> Host:
