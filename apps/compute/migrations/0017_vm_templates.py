@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("lifecycle", "0017_locks_that_take_turns"),
-        ("compute", "0012_prepared_resizes"),
+        ("compute", "0016_host_failure"),
     ]
 
     operations = [
