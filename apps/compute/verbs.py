@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.compute.given_up import forget_hot_add, forget_resize, mark_copy_failed
 from apps.compute.models import Vm
@@ -170,7 +171,7 @@ VM_RENAME = declare(rename_verb("vm"))
 VM_RESIZE = declare(
     Verb(
         "vm.resize",
-        _("Resize"),
+        pgettext_lazy("a VM", "Resize"),
         _("Resizing"),
         permission="manage",
         obstacle=_must_be_settled,
