@@ -176,7 +176,7 @@ VM_RESIZE = declare(
         permission="manage",
         obstacle=_must_be_settled,
         abandoned=forget_resize,
-        icon="arrows-maximize",
+        icon="adjustments-horizontal",
         status=Status.RESIZING,
     )
 )
@@ -188,7 +188,7 @@ VM_HOT_ADD = declare(
         permission="manage",
         obstacle=_must_be_growable,
         abandoned=forget_hot_add,
-        icon="cpu",
+        icon="cpu-2",
         status=Status.RESIZING,
     )
 )
@@ -199,7 +199,7 @@ VM_DISCARD_RESIZE = declare(
         _("Discarding"),
         permission="manage",
         obstacle=_must_be_prepared,
-        icon="x",
+        icon="minus",
     )
 )
 VM_RETRY = declare(retry_verb("vm"))
@@ -287,16 +287,14 @@ VM_SAVE_TEMPLATE = declare(
         icon="template",
     )
 )
-VM_TEMPLATE_CREATE = declare(
-    create_verb("vm_template", _("Create VM template"), retried_by="", icon="template")
-)
+VM_TEMPLATE_CREATE = declare(create_verb("vm_template", _("Create VM template"), retried_by=""))
 VM_TEMPLATE_SAVE_VERSION = declare(
     Verb(
         "vm_template.save_version",
         _("Save new version"),
         _("Saving"),
         permission="manage",
-        icon="device-floppy",
+        icon="square-check",
     )
 )
 VM_TEMPLATE_RENAME = declare(rename_verb("vm_template"))

@@ -38,6 +38,7 @@ SPECIAL = {
     "eni.set_security_group": "kind security_group",
     "disk.snapshot": "kind snapshot",
     "vm.snapshot_disks": "kind snapshot",
+    "vm.save_template": "kind vm_template",
     "tenant.set_quotas": "menu quota.list",
     "platform_settings.change": "menu settings",
     "platform_settings.change_log_in": "menu settings",
