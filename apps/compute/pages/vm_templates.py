@@ -24,6 +24,7 @@ from apps.compute.verbs import (
     VM_TEMPLATE_RENAME,
     VM_TEMPLATE_SAVE_VERSION,
 )
+from apps.portal import html
 from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, PROJECT, Column
 from apps.portal.create import CreatePage, Section
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
@@ -93,6 +94,7 @@ def versions(page: DetailPage, row: VmTemplate) -> dict[str, Any]:
         "versions": [
             {
                 "row": each,
+                "created": html.moment(each.created_at),
                 "url": f"{create}?template={row.pk}&template_version={each.number}" if create else "",
             }
             for each in rows
