@@ -29,7 +29,7 @@ from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, PROJECT, Column
 from apps.portal.create import CreatePage, Section
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import project_facet
-from apps.portal.forms import LabelsForm
+from apps.portal.forms import BaseForm, LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 
@@ -190,6 +190,10 @@ class VmTemplateVersionCreate(CreatePage):
         """Save the version."""
         data.pop("project", None)
         return save_version(self.actor, self.of.found(self.actor, self.key), **data)
+
+    def _sections(self, form: BaseForm) -> Sequence[Section]:
+        """Leave out those with nothing to see: with one region only, it is not asked for."""
+        return [each for each in self.sections if not all(form[name].is_hidden for name in each.fields)]
 
     def finish(self, outcome: Any) -> HttpResponse:
         """Lead back to the template."""
