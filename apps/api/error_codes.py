@@ -76,6 +76,12 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "The body is not application/json."),
     "vm.cannot_move_there": (409, "The chosen host cannot take the VM."),
     "vm.too_many_disks": (409, "The VM has as many data disks as it can have."),
+    "vm.no_head_room": (409, "The running VM cannot grow so far. A resize and a restart apply the size."),
+    "vm.no_online_downgrade": (
+        409,
+        "A running VM cannot get smaller. A resize and a restart apply the size.",
+    ),
+    "vm_template.too_many_versions": (409, "The VM template has as many versions as it can have."),
     "vm.too_many_elastic_nics": (409, "The VM has as many elastic NICs as it can have."),
     "wait.too_many": (429, "Too many requests of the API key wait for operations."),
 }

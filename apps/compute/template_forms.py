@@ -55,6 +55,11 @@ class VmTemplateVersionForm(VmTemplateForm):
     name = None  # type: ignore[assignment]
     description = None  # type: ignore[assignment]
 
+    def prepare(self) -> None:
+        """Its project is the template's."""
+        super().prepare()
+        del self.fields["project"]
+
 
 class SaveTemplateForm(RowForm):
     """A new template's name, or the template that gets a new version."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.compute.given_up import (
     forget_hot_add,
@@ -286,12 +287,12 @@ VM_RENAME = declare(rename_verb("vm"))
 VM_RESIZE = declare(
     Verb(
         "vm.resize",
-        _("Resize"),
+        pgettext_lazy("a VM", "Resize"),
         _("Resizing"),
         permission="manage",
         obstacle=_must_be_settled,
         abandoned=forget_resize,
-        icon="arrows-maximize",
+        icon="adjustments-horizontal",
         status=Status.RESIZING,
     )
 )
@@ -303,7 +304,7 @@ VM_HOT_ADD = declare(
         permission="manage",
         obstacle=_must_be_growable,
         abandoned=forget_hot_add,
-        icon="cpu",
+        icon="cpu-2",
         status=Status.RESIZING,
     )
 )
@@ -314,7 +315,7 @@ VM_DISCARD_RESIZE = declare(
         _("Discarding"),
         permission="manage",
         obstacle=_must_be_prepared,
-        icon="x",
+        icon="minus",
     )
 )
 VM_RETRY = declare(retry_verb("vm"))
@@ -435,16 +436,14 @@ VM_SAVE_TEMPLATE = declare(
         icon="template",
     )
 )
-VM_TEMPLATE_CREATE = declare(
-    create_verb("vm_template", _("Create VM template"), retried_by="", icon="template")
-)
+VM_TEMPLATE_CREATE = declare(create_verb("vm_template", _("Create VM template"), retried_by=""))
 VM_TEMPLATE_SAVE_VERSION = declare(
     Verb(
         "vm_template.save_version",
         _("Save new version"),
         _("Saving"),
         permission="manage",
-        icon="device-floppy",
+        icon="square-check",
     )
 )
 VM_TEMPLATE_RENAME = declare(rename_verb("vm_template"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from apps.compute.models.vm_template import VmTemplate
 from apps.compute.services.vm_template import create_vm_template
 from tests.kinds.case import KindCase
-from tests.security.words import A_MANAGE, MARK, P_CREATE, P_MANAGE, api, pages
+from tests.security.words import A_CREATE, A_MANAGE, MARK, P_CREATE, P_MANAGE, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
@@ -32,7 +32,7 @@ CASE = KindCase(
     "vm_template",
     "vm-templates",
     VmTemplate,
-    api=api("vm-templates", create=A_MANAGE, patch=A_MANAGE, delete=A_MANAGE, save_version=A_MANAGE),
+    api=api("vm-templates", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE, save_version=A_MANAGE),
     pages=pages(
         "vm_template",
         read="one tab.versions tab.activity menu",

@@ -39,6 +39,7 @@ SPECIAL = {
     "disk.snapshot": "kind snapshot",
     "vm.snapshot_disks": "kind snapshot",
     "vm.create_image": "kind image",
+    "vm.save_template": "kind vm_template",
     "tenant.set_quotas": "menu quota.list",
     "platform_settings.change": "menu settings",
     "platform_settings.change_log_in": "menu settings",

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.access import forbidden
 from apps.compute import selectors
 from apps.compute.api.vm_templates import VmTemplateApi
 from apps.compute.filters import VmTemplateFilter
@@ -24,11 +25,12 @@ from apps.compute.verbs import (
     VM_TEMPLATE_RENAME,
     VM_TEMPLATE_SAVE_VERSION,
 )
+from apps.portal import html
 from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, PROJECT, Column
 from apps.portal.create import CreatePage, Section
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import project_facet
-from apps.portal.forms import LabelsForm
+from apps.portal.forms import BaseForm, LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 
@@ -93,6 +95,7 @@ def versions(page: DetailPage, row: VmTemplate) -> dict[str, Any]:
         "versions": [
             {
                 "row": each,
+                "created": html.moment(each.created_at),
                 "url": f"{create}?template={row.pk}&template_version={each.number}" if create else "",
             }
             for each in rows
@@ -172,7 +175,6 @@ class VmTemplateVersionCreate(CreatePage):
     form = VmTemplateVersionForm
     sections = _without(*_OF_ONE_VM, "name", "description", "project")
     title = VM_TEMPLATE_SAVE_VERSION.label
-    template: VmTemplate
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Keep which template it is of."""
@@ -181,13 +183,28 @@ class VmTemplateVersionCreate(CreatePage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the form, filled in from the newest version."""
-        template = self.of.found(self.actor, self.key)
+        template = self._template()
         return self._draw(self.form(actor=self.actor, initial=form_values(template.newest.choices)))
 
     def submit(self, data: dict[str, Any]) -> VmTemplate:
         """Save the version."""
-        data.pop("project", None)
-        return save_version(self.actor, self.of.found(self.actor, self.key), **data)
+        return save_version(self.actor, self._template(), **data)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Save it; whose role does not allow that is told before what is wrong with the form."""
+        self._template()
+        return super().post(request)
+
+    def _template(self) -> Any:
+        """Return the template. Raises NotFound, Forbidden."""
+        template = self.of.found(self.actor, self.key)
+        if not self.rights.covers_row(VM_TEMPLATE_SAVE_VERSION, template):
+            raise forbidden(self.actor, VM_TEMPLATE_SAVE_VERSION)
+        return template
+
+    def _sections(self, form: BaseForm) -> Sequence[Section]:
+        """Leave out those with nothing to see: with one region only, it is not asked for."""
+        return [each for each in self.sections if not all(form[name].is_hidden for name in each.fields)]
 
     def finish(self, outcome: Any) -> HttpResponse:
         """Lead back to the template."""

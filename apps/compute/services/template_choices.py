@@ -132,7 +132,7 @@ def gone_text(field: str, name: str) -> str:
         "key_pairs": _("SSH keys"),
         "data_disks": _("Data disks"),
     }
-    return _("%(what)s of the template no longer exists: %(name)s. Choose another one.") % {
+    return _("Deleted since the template was saved: %(what)s %(name)s. Choose another one.") % {
         "what": labels[field],
         "name": name,
     }

@@ -149,7 +149,7 @@ def _choices(actor: Actor, into: Project, vm: UUID | None, given: Mapping[str, A
     if not choices:
         raise Invalid({"vm": [_("Give a VM, or what a new VM is created with.")]})
     refusals = ErrorCollector()
-    look_up(actor, VmRequest(project=into.uid, **given), refusals)
+    look_up(actor, VmRequest(project=into.uid, **given), refusals, verb=None)
     refusals.raise_any()
     return choices
 
