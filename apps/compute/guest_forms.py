@@ -71,6 +71,7 @@ class ReinstallForm(RowForm):
     image = forms.TypedChoiceField(
         label=gettext_lazy("Image"),
         coerce=UUID,
+        widget=forms.Select(attrs={"autofocus": True}),  # so that the dialog is read from its top
         help_text=gettext_lazy("Images of the same OS family and CPU architecture."),
     )
     disk_gib = forms.IntegerField(

@@ -92,6 +92,7 @@ def test_verbs_whose_status_is_updating_are_named_here() -> None:
         "finish_first_boot",
         "follow_hosts",
         "pick_egress",
+        "reset_password",
         "resync",
         "roll_back",
         "set_bandwidth",

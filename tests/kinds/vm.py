@@ -35,6 +35,7 @@ from tests.security.words import (
     A_MANAGE,
     A_OPERATE,
     A_VIEW,
+    ADMIN_INSIDE,
     P_ADMIN,
     P_CREATE,
     P_MANAGE,
@@ -244,8 +245,9 @@ CASE = KindCase(
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
         ("admin:vm.console GET", "admin:vm.screenshot GET", "admin:vm.screenshot.file GET"),
-        "login 404 404 404 404 404 403  login login login login  403",
-    ),
+        ADMIN_INSIDE,
+    )
+    | {f"admin:vm.{action} POST": ADMIN_INSIDE for action in ("reset_password", "reinstall")},
     key=lambda world: world.vm.pk,
     body=lambda w: {
         "name": "new",

@@ -124,6 +124,8 @@ def pages(
 # -- pages of the administration ---------------------------------------------------------------------------------------
 
 ADMIN_ONLY = "login 404 404 404 404 404 ok  login login login login  403"
+#: The inside of a tenant's machine: an admin acts as the tenant first.
+ADMIN_INSIDE = "login 404 404 404 404 404 403  login login login login  403"
 #: A tenant user's key: an admin deactivates the account instead of reading its keys.
 ADMIN_NOT_THEIRS = "login 404 404 404 404 404 404  login login login login  403"
 
