@@ -66,6 +66,7 @@ OPERATION_CODES: dict[str, str] = {
     "hypervisor.no_screenshot": "The hypervisor returned no picture of the screen.",
     "hypervisor.no_kvm": "The host has no hardware virtualisation.",
     "hypervisor.probe_failed": "The host could not probe addresses.",
+    "hypervisor.no_firmware": "The host has no UEFI firmware of the kind that the VM needs.",
     "hypervisor.slow": "The hypervisor did not answer in time.",
     "hypervisor.unreachable": "The hypervisor of the host is unreachable.",
     "hypervisor.vm_missing": "The hypervisor does not have the VM.",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from apps.compute.models import Image
+from apps.compute.models import Image, Vm
 from apps.drivers.specs import PoolKind
 from apps.infrastructure import backends
 from apps.storage.models import Disk
@@ -62,6 +62,19 @@ def test_a_vm_created_from_the_image_of_a_running_one_has_its_files(
     assert guest.output("cat /root/kept").strip() == "later"
     lab.change("DELETE", f"/vms/{made}")
     lab.change("DELETE", f"/images/{image.pk}")
+
+
+@pytest.mark.requirement("VM-1")
+def test_a_host_without_uefi_firmware_says_so(lab: DiskLab) -> None:
+    image = Image.objects.filter(pk=lab.site.image.pk)
+    image.update(uefi=True)
+    try:
+        body = {"name": "uefi", "image": str(image.get().pk), "instance_type": lab.site.small.pk}
+        error = lab.failure("POST", "/vms", **body, subnet=lab.customer.subnet, security_group=None)
+    finally:
+        image.update(uefi=False)
+    assert error["code"] == "hypervisor.no_firmware"
+    lab.change("DELETE", f"/vms/{Vm.objects.get(name='uefi').pk}")
 
 
 @pytest.mark.requirement("VM-8")
