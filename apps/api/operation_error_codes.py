@@ -83,6 +83,7 @@ OPERATION_CODES: dict[str, str] = {
     "hypervisor.password_refused": "The guest refused the new password.",
     "hypervisor.no_guest_agent": "No guest agent runs in the VM, or it is still starting.",
     "hypervisor.probe_failed": "The host could not probe addresses.",
+    "hypervisor.no_firmware": "The host has no UEFI firmware of the kind that the VM needs.",
     "hypervisor.slow": "The hypervisor did not answer in time.",
     "hypervisor.unreachable": "The hypervisor of the host is unreachable.",
     "hypervisor.vm_missing": "The hypervisor does not have the VM.",

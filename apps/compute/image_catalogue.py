@@ -25,6 +25,11 @@ class CatalogueEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cloud_init: bool = True
     maintained: bool = True
 
+    @property
+    def site(self) -> str:
+        """The name of the server, which is short enough for a phone."""
+        return urlsplit(self.url).hostname or self.url
+
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     image: list[CatalogueEntry]

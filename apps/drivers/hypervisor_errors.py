@@ -17,6 +17,16 @@ def missing_vm(vm_id: str) -> DriverError:
     )
 
 
+def missing_firmware() -> DriverError:
+    """The host has no UEFI firmware of the kind that the VM starts with."""
+    return DriverError(
+        _("The host has no UEFI firmware for this VM."),
+        code="hypervisor.no_firmware",
+        permanent=True,
+        hint=_("Install the host’s UEFI firmware (Debian: ovmf), then retry."),
+    )
+
+
 def missing_volume(vm_id: str, volume_id: str) -> DriverError:
     """A disk of the VM is not there."""
     return DriverError(

@@ -253,6 +253,7 @@ CAUSES: dict[str, TenantText] = {
             "hypervisor.failed",
             "hypervisor.guest_network_invalid",
             "hypervisor.nic_not_guarded",
+            "hypervisor.no_firmware",
             "hypervisor.limits_not_set",
             "volumes.unknown_driver",
             "hypervisor.no_console",

@@ -14,7 +14,7 @@ from apps.accounts.references import chosen_project
 from apps.accounts.single_line import clean_line, is_one_line
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
-from apps.compute.services.image_capture import ensure_not_copied, hold_origin
+from apps.compute.services.image_capture import ensure_not_copied, hold_origin, is_derived
 from apps.compute.services.image_copy import stop_copying
 from apps.compute.services.image_traits import check_firmware
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
@@ -89,7 +89,7 @@ def retry_image(change: Change[Image], *, source: str = "") -> Operation:
 
     `source` is the file of the attempt that failed, where known. Raises NotNow.
     """
-    if not Operation.objects.filter(target_id=change.row.pk, verb=IMAGE_IMPORT.name).exists():
+    if is_derived(change.row):
         hold_origin(change.row)
         return change.request()
     imports = Operation.objects.filter(target_id=change.row.pk, verb=IMAGE_IMPORT.name)

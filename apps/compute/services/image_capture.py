@@ -18,7 +18,7 @@ from apps.lifecycle.in_use import ensure_unused
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
-from apps.lifecycle.usable import ensure_usable, hold_for_use
+from apps.lifecycle.usable import hold_for_use
 from apps.quotas.services import reserve_quota
 from apps.storage.models import Disk
 
@@ -84,6 +84,12 @@ def copy_to_base(change: Change[Image], *, name: str, description: str = "") -> 
     return allowed.request(base, args={"image": source.name})
 
 
+def is_derived(image: Image) -> bool:
+    """Whether it was to be created from a VM or another image, whether or not that still exists."""
+    verbs = (IMAGE_CAPTURE.name, IMAGE_COPY_TO_BASE.name)
+    return Operation.objects.filter(target_id=image.pk, verb__in=verbs).exists()
+
+
 def hold_origin(image: Image) -> None:
     """Have what an image is created from kept for another attempt. Raises NotNow when it is gone."""
     origin = image.source_disk or image.source_image
@@ -92,7 +98,8 @@ def hold_origin(image: Image) -> None:
             _("What image %(name)s was created from no longer exists.") % {"name": image.name},
             hint=_("Delete the image and create it from another source."),
         )
-    hold_for_use(origin)
+    machine = image.source_disk.vm if image.source_disk is not None else None
+    hold_for_use(origin, *([machine] if machine is not None else []))
     if image.source_disk is not None:
         Image.objects.filter(pk=image.pk).update(consistency="", copy_point=image.copy_point or uuid4())
 
@@ -128,7 +135,6 @@ def _held_system_disk(vm: Vm) -> Disk:
     hold_for_use(disk)
     for operation in holding([disk]):
         raise busy_with(vm, operation)
-    ensure_usable(vm)
     return disk
 
 
