@@ -9,15 +9,8 @@ from apps.compute.api.images import ImageApi
 from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.api.key_pairs import KeyPairApi
 from apps.compute.api.vms import VmApi, VmMetrics
-from apps.compute.pages.images import (
-    IMAGE,
-    TENANT_IMAGE,
-    ImageDetail,
-    ImageImport,
-    ImageList,
-    TenantImageDetail,
-    TenantImageList,
-)
+from apps.compute.pages.image_import import ImageImport, TenantImageImport
+from apps.compute.pages.images import IMAGE, ImageDetail, ImageList
 from apps.compute.pages.instance_types import (
     INSTANCE_TYPE,
     InstanceTypeCreate,
@@ -39,7 +32,7 @@ api_routes = [
 
 tenant_patterns = [
     *kind_paths(VM, list=VmList, detail=VmDetail, create=VmCreate),
-    *kind_paths(TENANT_IMAGE, list=TenantImageList, detail=TenantImageDetail),
+    *kind_paths(IMAGE, list=ImageList, detail=ImageDetail, create=TenantImageImport),
     *kind_paths(KEY_PAIR, list=KeyPairList, detail=KeyPairDetail, create=KeyPairCreate),
 ]
 

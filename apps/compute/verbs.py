@@ -165,7 +165,7 @@ IMAGE_IMPORT = declare(
         "image.import",
         _("Import image"),
         _("Importing"),
-        permission="admin",
+        permission="manage",
         on_resource=False,
         deadline=IMPORT_DEADLINE,
         retried_by="retry",
@@ -177,7 +177,6 @@ IMAGE_RETRY = declare(
     retry_verb(
         "image",
         doing=_("Importing"),
-        permission="admin",
         deadline=IMPORT_DEADLINE,
         status=Status.IMPORTING,
     )

@@ -16,8 +16,9 @@ NOTICES = _("Notices")
 QUOTAS = _("Quotas of new tenants")
 CONSOLE = _("Consoles")
 NETWORKS = _("Networks")
+IMAGES = _("Images")
 METRICS = _("Metrics")
-GROUPS = (ACCOUNTS, NOTICES, QUOTAS, CONSOLE, NETWORKS, METRICS)
+GROUPS = (ACCOUNTS, NOTICES, QUOTAS, CONSOLE, NETWORKS, IMAGES, METRICS)
 
 _table: dict[str, Setting[Any]] = {}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -10,14 +12,17 @@ from apps.compute.services import image as images
 from apps.compute.services import image_copy as image_copies
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.specs import ImageSpec
+from apps.drivers.specs.storage import MOST_PART_BYTES
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation, State
+from apps.uploads.services import MOST_PART_BYTES as PART
+from apps.uploads.services import append, start_upload
 from tests.compute.factories import GIB, Cloud
 from tests.factories import make_storage
 from tests.kinds.case import Body, KindCase
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, new_name, spoilt
-from tests.security.words import A_ADMIN, A_ADMIN_UNKNOWN, A_MANAGE, MARK, P_MANAGE, admin, api, pages
+from tests.security.words import A_CREATE, A_MANAGE, IMAGE_SOURCE, MARK, P_CREATE, P_MANAGE, admin, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
@@ -32,6 +37,21 @@ def _import_image(environment: Environment, _nothing: object = None) -> Operatio
         name=new_name(),
         cluster=environment.storage,
         file=f"memory:{1 << 30}",
+        project=environment.project.uid,
+    )
+
+
+def _import_upload(environment: Environment, _nothing: object = None) -> Operation:
+    """By what is sent to a host part by part: every call of a driver that an import makes."""
+    content = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 0, 0, 16, GIB).ljust(2 * MOST_PART_BYTES, b"\1")
+    upload = start_upload(environment.admin, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+    for at in range(0, len(content), PART):
+        upload = append(environment.admin, upload, offset=at, data=content[at : at + PART])
+    return images.import_image(
+        environment.admin,
+        name=new_name(),
+        cluster=environment.storage,
+        upload=upload.pk,
         project=environment.project.uid,
     )
 
@@ -87,16 +107,18 @@ CASE = KindCase(
     Image,
     api=api(
         "images",
-        create=A_ADMIN,
+        create=A_CREATE,
         patch=A_MANAGE,
         delete=A_MANAGE,
-        retry=A_ADMIN_UNKNOWN,
+        retry=A_MANAGE,
         copy=A_MANAGE,
         delete_copy=A_MANAGE,
     ),
     pages=pages(
         "image",
         read="one tab.copies tab.activity menu",
+        create=P_CREATE,
+        retry=P_MANAGE,
         copy=P_MANAGE,
         rename=P_MANAGE,
         delete_copy=P_MANAGE,
@@ -106,11 +128,17 @@ CASE = KindCase(
         "image", read="one tab.copies tab.activity menu", acts="create retry copy rename delete_copy delete"
     ),
     key=_own,
-    body=lambda w: {"name": "new", "cluster": w.storage.pk, "file": "new.qcow2"},
+    body=lambda w: {
+        "name": "new",
+        "cluster": w.storage.pk,
+        "project": str(w.project.uid),
+        "url": f"https://{IMAGE_SOURCE}/x.qcow2",
+    },
     form=lambda w: {
         "name": "new",
         "cluster": w.storage.pk,
-        "file": "new.qcow2",
+        "project": str(w.project.uid),
+        "url": f"https://{IMAGE_SOURCE}/x.qcow2",
         "os_family": "linux",
         "architecture": "x86_64",
         "default_disk_gib": 40,
@@ -118,7 +146,7 @@ CASE = KindCase(
     bodies=_IN_A_CLUSTER,
     forms=_IN_A_CLUSTER,
     recipes={
-        "import": Recipe(_import_image),
+        "import": Recipe(_import_upload),
         "retry": Recipe(
             lambda environment, image: images.retry_image(environment.admin, image),
             lambda environment: spoilt(_import_image(environment), "volumes.ensure_image"),

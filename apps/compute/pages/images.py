@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
-from apps.compute.api.images import ImageApi
 from apps.compute.filters import ImageFilter
-from apps.compute.forms import ImageForm
 from apps.compute.image_copy_forms import ImageCopyForm, ImageDeleteCopyForm
 from apps.compute.models import Image, Vm
 from apps.compute.pages.image_copies import image_copies
@@ -26,7 +23,6 @@ from apps.compute.verbs import (
 )
 from apps.infrastructure.models import StorageCluster
 from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, REGION, STATE, TENANT, UPDATED, Column
-from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, region_facet, status_facet, tenant_facet
@@ -58,8 +54,7 @@ _OWN = (
     Do(IMAGE_DELETE, says=_goes, typed_name=True),
 )
 
-#: As tenants have it: importing is the administrator's.
-TENANT_IMAGE = PageKind(
+IMAGE = PageKind(
     "image",
     "images",
     one=gettext_lazy("image"),
@@ -67,9 +62,9 @@ TENANT_IMAGE = PageKind(
     icon="disc",
     help="images-and-disks#images",
     visible=selectors.visible_images,
-    actions=_OWN,
+    create=IMAGE_IMPORT,
+    actions=(Do(IMAGE_RETRY), *_OWN),
 )
-IMAGE = replace(TENANT_IMAGE, create=IMAGE_IMPORT, actions=(Do(IMAGE_RETRY), *_OWN))
 
 
 def _system(row: Image, page: ListPage) -> str:
@@ -123,12 +118,8 @@ class ImageList(ListPage):
     )
     empty = Empty(
         gettext_lazy("No images yet"),
-        gettext_lazy("VMs are created from images that the administrator imports."),
+        gettext_lazy("Upload a disk image to create VMs from it."),
     )
-
-
-class TenantImageList(ImageList):
-    of = TENANT_IMAGE
 
 
 class ImageDetail(DetailPage):
@@ -178,13 +169,3 @@ class ImageDetail(DetailPage):
             Related("vm", Vm.objects.filter(image=row), f"image={row.pk}"),
             Related("disk", Disk.objects.filter(image=row)),
         ]
-
-
-class TenantImageDetail(ImageDetail):
-    of = TENANT_IMAGE
-
-
-class ImageImport(CreatePage):
-    of = IMAGE
-    form = ImageForm
-    api = ImageApi
