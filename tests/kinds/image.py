@@ -15,6 +15,7 @@ from apps.drivers.specs import ImageSpec
 from apps.drivers.specs.storage import MOST_PART_BYTES
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation, State
+from apps.uploads.models import Upload
 from apps.uploads.services import MOST_PART_BYTES as PART
 from apps.uploads.services import append, start_upload
 from tests.compute.factories import GIB, Cloud
@@ -41,12 +42,16 @@ def _import_image(environment: Environment, _nothing: object = None) -> Operatio
     )
 
 
-def _import_upload(environment: Environment, _nothing: object = None) -> Operation:
-    """By what is sent to a host part by part: every call of a driver that an import makes."""
+def _uploaded(environment: Environment) -> Upload:
     content = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 0, 0, 16, GIB).ljust(2 * MOST_PART_BYTES, b"\1")
     upload = start_upload(environment.admin, size=len(content), sha256=hashlib.sha256(content).hexdigest())
     for at in range(0, len(content), PART):
         upload = append(environment.admin, upload, offset=at, data=content[at : at + PART])
+    return upload
+
+
+def _import_upload(environment: Environment, upload: Upload) -> Operation:
+    """By what is sent to a host part by part: every call of a driver that an import makes."""
     return images.import_image(
         environment.admin,
         name=new_name(),
@@ -146,7 +151,7 @@ CASE = KindCase(
     bodies=_IN_A_CLUSTER,
     forms=_IN_A_CLUSTER,
     recipes={
-        "import": Recipe(_import_upload),
+        "import": Recipe(_import_upload, _uploaded),
         "retry": Recipe(
             lambda environment, image: images.retry_image(environment.admin, image),
             lambda environment: spoilt(_import_image(environment), "volumes.ensure_image"),
