@@ -9,8 +9,8 @@ const part = (name) => panel.querySelector(`[data-upload-${name}]`);
 const csrf = () => form.querySelector("[name=csrfmiddlewaretoken]").value;
 const submits = [...form.querySelectorAll("button[type=submit]")];
 const MIB = 1024 * 1024;
-// Besides lost connections: a part that arrived damaged, and another request at work on the upload.
-const AGAIN = new Set([409, 423, 429, 460]);
+// Besides lost connections: a part that arrived damaged or twice, and another request at work on the upload.
+const AGAIN = new Set(["upload.checksum_mismatch", "upload.offset_mismatch", "upload.locked", "rate.limited"]);
 
 let upload = null;
 let state = "";
@@ -60,13 +60,17 @@ function progress(sent, all) {
   part("figures").textContent = seen.speed ? `${amount} · ${(seen.speed / MIB).toFixed(1)} MiB/s` : amount;
 }
 
-function cause(error) {
+function problemOf(error) {
   try {
-    const problem = JSON.parse(error.originalResponse.getBody());
-    return [problem.title, problem.hint].filter(Boolean).join(" ");
+    return JSON.parse(error.originalResponse.getBody());
   } catch {
-    return error.message;
+    return null;
   }
+}
+
+function cause(error) {
+  const problem = problemOf(error);
+  return problem ? [problem.title, problem.hint].filter(Boolean).join(" ") : error.message;
 }
 
 function choose(id, name) {
@@ -94,7 +98,7 @@ async function start(file) {
     onProgress: progress,
     onShouldRetry: (error) => {
       const status = error.originalResponse?.getStatus() ?? 0;
-      const again = !status || status >= 500 || AGAIN.has(status);
+      const again = !status || status >= 500 || AGAIN.has(problemOf(error)?.code);
       if (again) show("waiting");
       return again;
     },
