@@ -57,7 +57,11 @@ def test_an_upload_goes_on_after_a_reload_and_a_lost_connection_and_becomes_an_i
 
     page.route(re.compile(r"/api/v1/tus/"), some)
     page.get_by_label("Upload a file").set_input_files(file)
-    wait_until(lambda: Upload.objects.exists() and received() >= 4 * MOST_PART_BYTES, seconds=60)
+    wait_until(
+        lambda: Upload.objects.exists() and received() >= 4 * MOST_PART_BYTES,
+        "no four parts came",
+        seconds=60,
+    )
     expect(page.get_by_role("button", name="Import image")).to_be_disabled()
     picture(page, "running")
     assert all(each.startswith("sha256 ") for each in sent)
@@ -94,8 +98,12 @@ def test_an_upload_goes_on_after_a_reload_and_a_lost_connection_and_becomes_an_i
 
     page.get_by_label("Name", exact=True).fill("debian")
     page.get_by_role("button", name="Import image").click()
-    wait_until(lambda: Image.objects.filter(name="debian", state=State.READY).exists(), seconds=60)
-    wait_until(lambda: not Upload.objects.exists() and not list(directory.iterdir()), seconds=30)
+    wait_until(
+        lambda: Image.objects.filter(name="debian", state=State.READY).exists(), "no image", seconds=60
+    )
+    wait_until(
+        lambda: not Upload.objects.exists() and not list(directory.iterdir()), "the upload stayed", seconds=30
+    )
 
 
 def test_an_upload_is_paused_resumed_and_given_up(site: Site, page: Page, file: Path) -> None:
