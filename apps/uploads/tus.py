@@ -23,7 +23,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts.access import forbidden
+from apps.accounts.access import forbidden, key_covers
 from apps.accounts.rights import Rights
 from apps.api.base import ApiView
 from apps.lifecycle.actor import Actor
@@ -117,7 +117,7 @@ class TusCreate(TusApi):
 
     def post(self, request: Request) -> Response:
         """Answer with the path of the new upload."""
-        if not Rights(self.actor).may_somewhere(UPLOAD_CREATE):
+        if not key_covers(self.actor, UPLOAD_CREATE) or not Rights(self.actor).may_somewhere(UPLOAD_CREATE):
             raise forbidden(self.actor, UPLOAD_CREATE)
         self.ensure_version()
         about = _metadata(request.headers.get("Upload-Metadata", ""))
