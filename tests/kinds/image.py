@@ -7,6 +7,8 @@ import struct
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from django.db import transaction
+
 from apps.compute.models import Image, ImageCopy, Vm
 from apps.compute.services import image as images
 from apps.compute.services import image_copy as image_copies
@@ -15,9 +17,8 @@ from apps.drivers.specs import ImageSpec
 from apps.drivers.specs.storage import MOST_PART_BYTES
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation, State
+from apps.uploads import spool
 from apps.uploads.models import Upload
-from apps.uploads.services import MOST_PART_BYTES as PART
-from apps.uploads.services import append, start_upload
 from tests.compute.factories import GIB, Cloud
 from tests.factories import make_storage
 from tests.kinds.case import Body, KindCase
@@ -42,23 +43,23 @@ def _import_image(environment: Environment, _nothing: object = None) -> Operatio
     )
 
 
-def _uploaded(environment: Environment) -> Upload:
+def _import_upload(environment: Environment, _nothing: object = None) -> Operation:
+    """By what is sent to a host part by part: every call of a driver that an import makes.
+
+    The upload itself, which takes requests of its own, is made with the import in one transaction.
+    """
     content = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 0, 0, 16, GIB).ljust(2 * MOST_PART_BYTES, b"\1")
-    upload = start_upload(environment.admin, size=len(content), sha256=hashlib.sha256(content).hexdigest())
-    for at in range(0, len(content), PART):
-        upload = append(environment.admin, upload, offset=at, data=content[at : at + PART])
-    return upload
-
-
-def _import_upload(environment: Environment, upload: Upload) -> Operation:
-    """By what is sent to a host part by part: every call of a driver that an import makes."""
-    return images.import_image(
-        environment.admin,
-        name=new_name(),
-        cluster=environment.storage,
-        upload=upload.pk,
-        project=environment.project.uid,
-    )
+    size, digest = len(content), hashlib.sha256(content).hexdigest()
+    with transaction.atomic():
+        upload = Upload.objects.create(size=size, received=size, sha256=digest)
+        spool.write(upload.pk, 0, content)
+        return images.import_image(
+            environment.admin,
+            name=new_name(),
+            cluster=environment.storage,
+            upload=upload.pk,
+            project=environment.project.uid,
+        )
 
 
 def _image(environment: Environment) -> Image:
@@ -151,7 +152,7 @@ CASE = KindCase(
     bodies=_IN_A_CLUSTER,
     forms=_IN_A_CLUSTER,
     recipes={
-        "import": Recipe(_import_upload, _uploaded),
+        "import": Recipe(_import_upload),
         "retry": Recipe(
             lambda environment, image: images.retry_image(environment.admin, image),
             lambda environment: spoilt(_import_image(environment), "volumes.ensure_image"),
