@@ -12,7 +12,8 @@ FROM debian:12-slim
 RUN apt-get update \
  && apt-get install --no-install-recommends -y python3 python3-rbd python3-rados python3-libvirt qemu-utils ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 900 --home-dir /srv/scloud scloud
+ && useradd --system --uid 900 --home-dir /srv/scloud scloud \
+ && install --directory --owner scloud --group scloud --mode 700 /var/lib/scloud/uploads
 COPY --from=build /opt/scloud /opt/scloud
 # Only the bindings of Ceph and libvirt: all of dist-packages would put Debian's versions beside the locked ones.
 RUN cd /usr/lib/python3/dist-packages \

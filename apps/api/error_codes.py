@@ -75,6 +75,11 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
     "vm.cannot_move_there": (409, "The chosen host cannot take the VM."),
+    "upload.checksum_mismatch": (460, "The data of an upload does not match `Upload-Checksum`."),
+    "upload.locked": (409, "Another request is sending data to the upload."),
+    "upload.no_space": (409, "The platform has no space left for the upload."),
+    "upload.offset_mismatch": (409, "The data does not begin where the upload ends."),
+    "upload.version": (412, "The client speaks another version of tus than 1.0.0."),
     "vm.too_many_disks": (409, "The VM has as many data disks as it can have."),
     "vm.no_head_room": (409, "The running VM cannot grow so far. A resize and a restart apply the size."),
     "vm.no_online_downgrade": (

@@ -11,15 +11,8 @@ from apps.compute.api.key_pairs import KeyPairApi
 from apps.compute.api.vm_templates import VmTemplateApi
 from apps.compute.api.vms import VmApi, VmMetrics
 from apps.compute.pages.image_catalogue import ImageCataloguePage
-from apps.compute.pages.images import (
-    IMAGE,
-    TENANT_IMAGE,
-    ImageDetail,
-    ImageImport,
-    ImageList,
-    TenantImageDetail,
-    TenantImageList,
-)
+from apps.compute.pages.image_import import ImageImport, TenantImageImport
+from apps.compute.pages.images import IMAGE, ImageDetail, ImageList
 from apps.compute.pages.instance_types import (
     INSTANCE_TYPE,
     InstanceTypeCreate,
@@ -55,7 +48,7 @@ tenant_patterns = [
         VmTemplateVersionCreate.as_view(),
         name="vm_template.version",
     ),
-    *kind_paths(TENANT_IMAGE, list=TenantImageList, detail=TenantImageDetail),
+    *kind_paths(IMAGE, list=ImageList, detail=ImageDetail, create=TenantImageImport),
     *kind_paths(KEY_PAIR, list=KeyPairList, detail=KeyPairDetail, create=KeyPairCreate),
 ]
 

@@ -351,7 +351,7 @@ IMAGE_IMPORT = declare(
         "image.import",
         _("Import image"),
         _("Importing"),
-        permission="admin",
+        permission="manage",
         on_resource=False,
         deadline=IMPORT_DEADLINE,
         retried_by="retry",

@@ -157,6 +157,20 @@ CAUSES: dict[str, TenantText] = {
     "volumes.snapshot_missing": TenantText(
         _("The snapshot is not available. Your administrator has been notified."), _ASK
     ),
+    "image.checksum_mismatch": TenantText(
+        _("The SHA-256 checksum of the file is %(found)s, not the one given."),
+        _("Upload the file again, or correct the checksum."),
+    ),
+    "image.download_failed": TenantText(
+        _("The image could not be downloaded."), _("Check the address, then retry.")
+    ),
+    "image.download_refused": TenantText(
+        _("The image may not be downloaded from this address."),
+        _("Ask the administrator to allow this source. Or upload the file."),
+    ),
+    "image.upload_gone": TenantText(
+        _("The uploaded file no longer exists."), _("Delete this image, then upload the file again.")
+    ),
     "image.not_copied": TenantText(
         _("Image %(image)s could not be copied to %(cluster)s."), _("Retry to copy the image again.")
     ),
@@ -356,6 +370,9 @@ STEPS: dict[str, str] = {
             "Replacing the system disk",
             "Resizing the disks",
             "Checking and copying the image",
+            "Downloading the image",
+            "Checking the SHA-256 checksum",
+            "Sending the file to the storage",
             "Copying image %(image)s to %(cluster)s",
             "Copying the image to %(cluster)s",
             "Copying image %(image)s",

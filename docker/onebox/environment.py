@@ -47,6 +47,7 @@ def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str
         "SCLOUD_VNC_CA": f"{pki}/vnc-ca.pem",
         "SCLOUD_SHARED_DIR": str(instance.shared),
         "SCLOUD_STATIC_ROOT": str(instance.var / "static"),
+        "SCLOUD_UPLOAD_DIR": str(instance.var / "uploads"),
     }
     if guest_image is not None:
         values["SCLOUD_GUEST_IMAGE"] = str(guest_image)

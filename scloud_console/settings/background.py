@@ -87,6 +87,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "remove expired uploads": {
+        "task": "uploads.remove_expired",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "recount quotas": {"task": "quotas.recount", "schedule": 60.0, "options": {"expires": 60}},
     "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},
 }

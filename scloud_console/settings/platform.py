@@ -4,6 +4,7 @@ import os
 from urllib.parse import urlsplit
 
 from scloud_console.settings.data import REDIS_URL
+from scloud_console.settings.environment import BASE_DIR
 
 #: Host and port of the console proxy as browsers reach it; empty: same host, path /console-proxy/.
 CONSOLE_PROXY_PORT = int(os.environ.get("SCLOUD_CONSOLE_PORT", "0"))
@@ -33,6 +34,9 @@ LIBVIRT_PKI = os.environ.get("SCLOUD_LIBVIRT_PKI", "")
 MEMORY_WORLD = os.environ.get("SCLOUD_MEMORY_WORLD", "process")
 #: The Redis that keeps it. It stands for machines, which stay when the broker's data are lost.
 MEMORY_REDIS_URL = os.environ.get("SCLOUD_MEMORY_REDIS") or REDIS_URL
+
+#: Where uploads are kept while they come; all web processes and workers reach it.
+UPLOAD_DIR = os.environ.get("SCLOUD_UPLOAD_DIR") or str(BASE_DIR / "var" / "uploads")
 
 LOGGING = {
     "version": 1,

@@ -36,7 +36,11 @@ FORMATS = {
     "vpc": ("-o", "force_size=on"),
     "vdi": (),
 }
-UNPACKED = {"": lambda raw: raw, "gzip": gzip.compress, "xz": partial(lzma.compress, preset=0)}
+UNPACKED: dict[str, Pack] = {
+    "": lambda raw: raw,
+    "gzip": gzip.compress,
+    "xz": partial(lzma.compress, preset=0),
+}
 #: All that is said of a file because of what is in it.
 INVALID, TOO_LARGE = "volumes.image_invalid", "volumes.image_too_large"
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+from django.db import transaction
 
 from apps.compute.models import Image, ImageCopy, Vm
 from apps.compute.services import image as images
@@ -11,14 +15,30 @@ from apps.compute.services import image_capture
 from apps.compute.services import image_copy as image_copies
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.specs import ImageSpec
+from apps.drivers.specs.storage import MOST_PART_BYTES
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation, State
+from apps.uploads import spool
+from apps.uploads.models import Upload
 from tests.compute.factories import GIB, Cloud
 from tests.factories import make_storage
 from tests.kinds.case import Body, KindCase
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, new_name, spoilt
-from tests.security.words import A_ADMIN, A_ADMIN_UNKNOWN, A_MANAGE, MARK, P_MANAGE, admin, api, pages
+from tests.security.words import (
+    A_ADMIN_UNKNOWN,
+    A_CREATE,
+    A_MANAGE,
+    IMAGE_SOURCE,
+    MARK,
+    P_ADMIN,
+    P_CREATE,
+    P_MANAGE,
+    P_VIEW,
+    admin,
+    api,
+    pages,
+)
 
 if TYPE_CHECKING:
     from tests.security.world import World
@@ -35,6 +55,25 @@ def _import_image(environment: Environment, _nothing: object = None) -> Operatio
         file=f"memory:{1 << 30}",
         project=environment.project.uid,
     )
+
+
+def _import_upload(environment: Environment, _nothing: object = None) -> Operation:
+    """By what is sent to a host part by part: every call of a driver that an import makes.
+
+    The upload itself, which takes requests of its own, is made with the import in one transaction.
+    """
+    content = struct.pack(">4sIQIIQ", b"QFI\xfb", 3, 0, 0, 16, GIB).ljust(2 * MOST_PART_BYTES, b"\1")
+    size, digest = len(content), hashlib.sha256(content).hexdigest()
+    with transaction.atomic():
+        upload = Upload.objects.create(size=size, received=size, sha256=digest)
+        spool.write(upload.pk, 0, content)
+        return images.import_image(
+            environment.admin,
+            name=new_name(),
+            cluster=environment.storage,
+            upload=upload.pk,
+            project=environment.project.uid,
+        )
 
 
 def _image(environment: Environment) -> Image:
@@ -107,7 +146,7 @@ CASE = KindCase(
     Image,
     api=api(
         "images",
-        create=A_ADMIN,
+        create=A_CREATE,
         patch=A_MANAGE,
         delete=A_MANAGE,
         retry=A_MANAGE,
@@ -119,24 +158,32 @@ CASE = KindCase(
     pages=pages(
         "image",
         read="one tab.copies tab.activity menu",
+        create=P_CREATE,
         retry=P_MANAGE,
         copy=P_MANAGE,
         edit_traits=P_MANAGE,
         rename=P_MANAGE,
         delete_copy=P_MANAGE,
         delete=P_MANAGE,
-    ),
+    )
+    | {"portal:image.copy_to_base GET": P_VIEW, "portal:image.copy_to_base POST": P_ADMIN},
     admin=admin(
         "image",
         read="one tab.copies tab.activity menu catalogue",
         acts="create retry copy copy_to_base edit_traits rename delete_copy delete",
     ),
     key=_own,
-    body=lambda w: {"name": "new", "cluster": w.storage.pk, "file": "new.qcow2"},
+    body=lambda w: {
+        "name": "new",
+        "cluster": w.storage.pk,
+        "project": str(w.project.uid),
+        "url": f"https://{IMAGE_SOURCE}/x.qcow2",
+    },
     form=lambda w: {
         "name": "new",
         "cluster": w.storage.pk,
-        "file": "new.qcow2",
+        "project": str(w.project.uid),
+        "url": f"https://{IMAGE_SOURCE}/x.qcow2",
         "os_family": "linux",
         "architecture": "x86_64",
         "default_disk_gib": 40,
@@ -144,7 +191,7 @@ CASE = KindCase(
     bodies=_BODIES,
     forms=_BODIES,
     recipes={
-        "import": Recipe(_import_image),
+        "import": Recipe(_import_upload),
         "retry": Recipe(
             lambda environment, image: images.retry_image(environment.admin, image),
             lambda environment: spoilt(_import_image(environment), "volumes.ensure_image"),

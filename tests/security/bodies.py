@@ -35,6 +35,7 @@ API_BODIES: dict[str, Body] = {
     "api:saved-views POST": lambda w: {"list": "portal.vm", "name": "mine"},
     "api:saved-views-one PATCH": lambda w: {"name": "mine"},
     "api:instance-types POST": lambda w: {"cluster": w.cluster.pk, "vcpu": 2, "memory_gib": 64},
+    "api:uploads POST": lambda w: {"size": 1, "project": str(w.project.uid)},
     "api:vpc-ranges PUT": lambda w: {"ranges": [{"cidr": "10.0.0.0/8", "min_prefix": 16, "max_prefix": 29}]},
     "api:regions POST": lambda w: {"name": "new", "label": "New", "fabric_driver": "memory"},
     "api:regions-one PATCH": lambda w: {"label": "New"},

@@ -8,6 +8,9 @@ from __future__ import annotations
 #: In the name of everything tenant A has: it must not turn up in anything a stranger is answered.
 MARK = "acme-only"
 
+#: From where images may be downloaded.
+IMAGE_SOURCE = "images.example.org"
+
 PEOPLE = ("nobody", "bob", "vera", "otto", "mia", "alice", "ada")
 KEYS = ("read key", "operate key", "write key", "accounts key")
 ROLES = (*PEOPLE, *KEYS, "acting")

@@ -42,12 +42,31 @@ class ImageBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
     description = LineField(max_length=255, required=False, allow_blank=True, default="")
     cluster = NumberId(help_text="Storage cluster.")
-    file = serializers.CharField(max_length=255, help_text="File name in the pool's import directory.")
+    upload = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="A complete upload; or give `url`."
+    )
+    url = serializers.CharField(
+        max_length=2048,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="http or https, of a source that the administrator allows.",
+    )
+    sha256 = serializers.CharField(
+        max_length=64, required=False, allow_blank=True, default="", help_text="Of what `url` leads to."
+    )
+    file = serializers.CharField(
+        max_length=255,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Administrators: file name in the pool's import directory.",
+    )
     project = serializers.UUIDField(
         required=False,
         allow_null=True,
         default=None,
-        help_text="Tenant that owns the image; null: base image.",
+        help_text="Project that owns the image. An administrator who names none imports a base image.",
     )
     os_family = serializers.ChoiceField(choices=Image.Family.choices, default=Image.Family.LINUX)
     os_name = LineField(max_length=63, required=False, allow_blank=True, default="")

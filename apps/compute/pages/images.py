@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
-from apps.compute.api.images import ImageApi
 from apps.compute.filters import ImageFilter
-from apps.compute.forms import ImageForm
 from apps.compute.image_copy_forms import ImageCopyForm, ImageDeleteCopyForm
-from apps.compute.image_forms import CopyToBaseForm, ImageTraitsForm
+from apps.compute.image_dialogs import CopyToBaseForm, ImageTraitsForm
 from apps.compute.models import Image, Vm
 from apps.compute.models.vm import Firmware
 from apps.compute.pages.image_copies import image_copies
@@ -30,7 +27,6 @@ from apps.compute.verbs import (
 )
 from apps.infrastructure.models import StorageCluster
 from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, REGION, STATE, TENANT, UPDATED, Column
-from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, region_facet, status_facet, tenant_facet
@@ -58,14 +54,14 @@ def _copy_goes(image: Image) -> list[str]:
 _OWN = (
     Do(IMAGE_RETRY),
     Do(IMAGE_COPY, form=ImageCopyForm),
+    Do(IMAGE_COPY_TO_BASE, form=CopyToBaseForm),
     Do(IMAGE_EDIT_TRAITS, form=ImageTraitsForm),
     Do(IMAGE_RENAME, form=LabelsForm),
     Do(IMAGE_DELETE_COPY, form=ImageDeleteCopyForm, says=_copy_goes, typed_name=True),
     Do(IMAGE_DELETE, says=_goes, typed_name=True),
 )
 
-#: As tenants have it: importing is the administrator's.
-TENANT_IMAGE = PageKind(
+IMAGE = PageKind(
     "image",
     "images",
     one=gettext_lazy("image"),
@@ -73,10 +69,8 @@ TENANT_IMAGE = PageKind(
     icon="disc",
     help="images-and-disks#images",
     visible=selectors.visible_images,
+    create=IMAGE_IMPORT,
     actions=_OWN,
-)
-IMAGE = replace(
-    TENANT_IMAGE, create=IMAGE_IMPORT, actions=(Do(IMAGE_COPY_TO_BASE, form=CopyToBaseForm), *_OWN)
 )
 
 
@@ -143,12 +137,8 @@ class ImageList(ListPage):
     )
     empty = Empty(
         gettext_lazy("No images yet"),
-        gettext_lazy("VMs are created from images that the administrator imports."),
+        gettext_lazy("Upload a disk image to create VMs from it."),
     )
-
-
-class TenantImageList(ImageList):
-    of = TENANT_IMAGE
 
 
 class ImageDetail(DetailPage):
@@ -203,13 +193,3 @@ class ImageDetail(DetailPage):
             Related("vm", Vm.objects.filter(image=row), f"image={row.pk}"),
             Related("disk", Disk.objects.filter(image=row)),
         ]
-
-
-class TenantImageDetail(ImageDetail):
-    of = TENANT_IMAGE
-
-
-class ImageImport(CreatePage):
-    of = IMAGE
-    form = ImageForm
-    api = ImageApi

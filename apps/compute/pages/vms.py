@@ -12,7 +12,7 @@ from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
 from apps.compute.forms import HaPriorityForm
 from apps.compute.guest_forms import ReinstallForm, ResetPasswordForm, reinstalling, resetting
-from apps.compute.image_forms import CreateImageForm
+from apps.compute.image_dialogs import CreateImageForm
 from apps.compute.migration_forms import MigrateForm, moving
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
