@@ -16,6 +16,7 @@ from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import ResourceApi
 from apps.compute import selectors, sorting
 from apps.compute.api.vm_forecast import EXPLAIN
+from apps.compute.api.vm_migration import MigrateBody
 from apps.compute.api.vm_nics import (
     GuestNetworkOut,
     NewEipBody,
@@ -172,21 +173,6 @@ class DeleteVmBody(serializers.Serializer[Any]):
 class VmSnapshotBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
     description = LineField(max_length=255, required=False, allow_blank=True, default="")
-
-
-class MigrateBody(serializers.Serializer[Any]):
-    host = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Host of the VM’s cluster to migrate to. Left out: the platform chooses one.",
-    )
-    from_host = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Host the VM is expected to be on; refused if it is on another one.",
-    )
 
 
 class VmKeyPairOut(ReferenceOut):

@@ -124,6 +124,7 @@ def _move_running(run: OperationContext, vm: Vm, source: Host, target: Host, reg
                 migration.cancel()
                 migration.wait(END_SECONDS)
         migration.result()
+        run.restep(_("Copying memory to %(host)s"), ENDS, host=target.name)
     finally:
         places.release()
 
