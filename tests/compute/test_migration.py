@@ -339,9 +339,10 @@ def test_a_vm_whose_source_is_lost_for_good_can_be_force_cleaned(cloud: Cloud, v
     home, other = homes(cloud, vm)
     operation = migrate_vm(admin, vm, host=other.pk)
     Operation.objects.filter(pk=operation.pk).update(attempt=1)
-    cloud.world.disconnect(home.name)
+    cloud.world.power_cut(home.name)
     Host.objects.filter(pk=home.pk).update(last_report_at=timezone.now() - timedelta(minutes=5))
-    assert carried_out(force_clean_vm(admin, vm)).status == OperationStatus.DONE
+    operation = carried_out(force_clean_vm(admin, vm))
+    assert operation.status == OperationStatus.DONE, operation.error
     assert reserved(home, other) == [(0, 0), (0, 0)]
     assert not Resource.objects.filter(pk=vm.pk).exists()
 
