@@ -20,6 +20,7 @@ from apps.compute.reconciled.reservations import recount_hosts
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.migration import migrate_vm
 from apps.compute.services.power import power_off_vm, start_vm
+from apps.compute.services.repair import force_clean_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryHypervisor, MemoryMigrations
 from apps.drivers.memory.records import PORT_HOSTS, vms_of
@@ -332,6 +333,18 @@ def test_with_the_source_away_nothing_is_claimed_and_it_is_settled_when_it_is_ba
     (resync,) = Operation.objects.filter(verb="vm.resync")
     assert carried_out(resync).status == OperationStatus.DONE, resync.error
     is_settled(cloud, vm, home, other)
+
+
+def test_a_vm_whose_source_is_lost_for_good_can_be_force_cleaned(cloud: Cloud, vm: Vm, admin: Actor) -> None:
+    home, other = homes(cloud, vm)
+    operation = migrate_vm(admin, vm, host=other.pk)
+    Operation.objects.filter(pk=operation.pk).update(attempt=1)
+    cloud.world.power_cut(home.name)
+    Host.objects.filter(pk=home.pk).update(last_report_at=timezone.now() - timedelta(minutes=5))
+    operation = carried_out(force_clean_vm(admin, vm))
+    assert operation.status == OperationStatus.DONE, operation.error
+    assert reserved(home, other) == [(0, 0), (0, 0)]
+    assert not Resource.objects.filter(pk=vm.pk).exists()
 
 
 def test_a_vm_that_runs_on_the_target_is_there_whatever_the_source_does(

@@ -189,21 +189,6 @@ class VmSnapshotBody(serializers.Serializer[Any]):
     description = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
-class MigrateBody(serializers.Serializer[Any]):
-    host = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Host of the VM’s cluster to migrate to. Left out: the platform chooses one.",
-    )
-    from_host = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Host the VM is expected to be on; refused if it is on another one.",
-    )
-
-
 class HaPriorityBody(serializers.Serializer[Any]):
     priority = serializers.ChoiceField(
         choices=HA_PRIORITIES,

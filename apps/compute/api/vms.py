@@ -18,7 +18,6 @@ from apps.compute.api.vm_bodies import (
     HA_PRIORITIES,
     DeleteVmBody,
     HaPriorityBody,
-    MigrateBody,
     ResizeBody,
     SaveTemplateBody,
     VmBody,
@@ -26,6 +25,7 @@ from apps.compute.api.vm_bodies import (
 )
 from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.api.vm_guest import ReinstallBody, ResetPasswordBody
+from apps.compute.api.vm_migration import MigrateBody
 from apps.compute.api.vm_nics import (
     GuestNetworkOut,
     NicBandwidthBody,

@@ -62,9 +62,12 @@ def migrate(run: OperationContext) -> Settle:
             settle_whereabouts(run, vm, region)
         raise
     except DriverError as error:
-        if not error.permanent or settle_whereabouts(run, vm, region) != target:
+        if not error.permanent:
             raise
-        return lambda: None  # it was too late to give it up
+        with suppress(DriverError):
+            if settle_whereabouts(run, vm, region) == target:
+                return lambda: None  # it was too late to give it up
+        raise
     return lambda: write_whereabouts(run, vm, target, presence)
 
 
@@ -124,6 +127,7 @@ def _move_running(run: OperationContext, vm: Vm, source: Host, target: Host, reg
                 migration.cancel()
                 migration.wait(END_SECONDS)
         migration.result()
+        run.restep(_("Copying memory to %(host)s"), ENDS, host=target.name)
     finally:
         places.release()
 

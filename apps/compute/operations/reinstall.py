@@ -54,6 +54,7 @@ def _settle(vm: Vm, to: Reinstallation) -> None:
     )
     Vm.objects.filter(pk=vm.pk).update(
         image=to.image,
+        firmware=to.image.firmware,
         sealed_password_hash=to.sealed_password_hash,
         ssh_keys=to.ssh_keys,
         key_pairs=to.key_pairs,
