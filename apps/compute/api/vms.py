@@ -31,6 +31,7 @@ from apps.compute.filters import VmFilter
 from apps.compute.models import HaPriority, PauseReason, Power, Vm
 from apps.compute.services.create_plan import MOST_AT_ONCE
 from apps.compute.services.disk_attachment import MOST_DISKS
+from apps.compute.services.recovery import set_ha_priority
 from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
 from apps.compute.verbs import (
     VM_CREATE,
@@ -275,6 +276,11 @@ class VmOut(ResourceOut):
         return values
 
 
+def _set_ha_priority(actor: Actor, vm: Vm, *, priority: str) -> Vm:
+    set_ha_priority(actor, vm, priority=priority)
+    return selectors.visible_vms(actor).get(pk=vm.pk)
+
+
 class VmApi(ResourceApi):
     """Virtual machines."""
 
@@ -303,7 +309,7 @@ class VmApi(ResourceApi):
         Action(VM_SET_NIC_BANDWIDTH, NicBandwidthBody),
         Action(VM_ADD_IPV6),
         Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
-        Action(VM_SET_HA_PRIORITY, HaPriorityBody, immediate=True),
+        Action(VM_SET_HA_PRIORITY, HaPriorityBody, _set_ha_priority, immediate=True),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:
