@@ -19,6 +19,9 @@ from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.state_labels import state_label
 from tests import factories
+from tests.no_lease_renewal import no_lease_renewal
+
+__all__ = ["no_lease_renewal"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("CL-7")]
 URL = "https://192.0.2.9"

@@ -10,6 +10,7 @@ from apps.infrastructure import backends
 from apps.infrastructure.heartbeat_plans import give_heartbeat_plans
 from apps.infrastructure.host_watch import PEERS_EACH, is_silent, peers_of, watch_hosts
 from apps.infrastructure.models import ComputeCluster, Failure, Host, HostController, Liveness
+from apps.infrastructure.pages.attention import attention_items
 from apps.infrastructure.report_inbox import LastHeard
 from apps.lifecycle.models import Event, Operation
 from tests import factories
@@ -111,6 +112,9 @@ def test_most_hosts_silent_at_once_stop_automatic_failover(cluster: ComputeClust
         watch_hosts()
     assert {liveness(host) for host in hosts[:2]} == {Liveness.SUSPECTED}
     assert fences() == []
+    assert [item.detail for item in attention_items() if "failover has stopped" in item.text] == [
+        "2 of 3 hosts are silent at once"
+    ]
 
 
 def test_one_of_two_hosts_is_not_most_of_them(cluster: ComputeCluster, world: World) -> None:

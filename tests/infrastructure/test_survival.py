@@ -65,7 +65,7 @@ def test_vms_of_a_lost_host_may_take_it() -> None:
 
 def test_hosts_that_are_off_do_not_count() -> None:
     cluster = cluster_of(3, spare=0)
-    place(cluster, Need(1, 1024), 12)
+    place(cluster, Need(1, 1024), 18)
     assert survival(cluster).survives
     Host.objects.filter(pk=cluster.hosts.first().pk).update(failure=Failure.OFF)  # type: ignore[union-attr]
     assert not survival(cluster).survives

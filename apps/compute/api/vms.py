@@ -38,6 +38,7 @@ from apps.compute.api.vm_nics import (
 )
 from apps.compute.filters import VmFilter
 from apps.compute.models import HaPriority, PauseReason, Power, Vm
+from apps.compute.services.recovery import set_ha_priority
 from apps.compute.verbs import (
     VM_CREATE,
     VM_CREATE_IMAGE,
@@ -182,6 +183,11 @@ class VmOut(ResourceOut):
         return values
 
 
+def _set_ha_priority(actor: Actor, vm: Vm, *, priority: str) -> Vm:
+    set_ha_priority(actor, vm, priority=priority)
+    return selectors.visible_vms(actor).get(pk=vm.pk)
+
+
 class VmApi(ResourceApi):
     """Virtual machines."""
 
@@ -218,7 +224,7 @@ class VmApi(ResourceApi):
         Action(VM_RESET_PASSWORD, ResetPasswordBody, bulk=False),
         Action(VM_REINSTALL, ReinstallBody, bulk=False),
         Action(VM_MIGRATE, MigrateBody),
-        Action(VM_SET_HA_PRIORITY, HaPriorityBody, immediate=True),
+        Action(VM_SET_HA_PRIORITY, HaPriorityBody, _set_ha_priority, immediate=True),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:
