@@ -85,8 +85,13 @@ def reinstalled_spec(vm: Vm, to: Reinstallation) -> VmSpec:
         ssh_keys=tuple(to.ssh_keys),
         user_data=unseal(to.sealed_user_data) if to.sealed_user_data else "",
     )
-    of_image = {"os_family": OsFamily(to.image.os_family), "firmware": Firmware(to.image.firmware)}
-    return replace(vm_spec(vm), disks=disks, seed=seed, **of_image)
+    return replace(
+        vm_spec(vm),
+        disks=disks,
+        seed=seed,
+        os_family=OsFamily(to.image.os_family),
+        firmware=Firmware(to.image.firmware),
+    )
 
 
 def seed_spec(vm: Vm) -> SeedSpec:
