@@ -267,7 +267,7 @@ VM_RECOVER = declare(
         supersedes_itself=True,  # the host to which it was on its way died, too
         cancel=Cancel.NEVER,
         deadline=timedelta(minutes=15),
-        icon="arrows-exchange",
+        icon="arrows-shuffle",
         status=Status.RECOVERING,
     )
 )
@@ -387,7 +387,7 @@ IMAGE_EDIT_TRAITS = declare(
         permission="manage",
         states=ANY_STATE,
         exclusive=False,
-        icon="adjustments-horizontal",
+        icon="tag",
     )
 )
 # In further storage clusters. VMs are created from the image meanwhile, and it can be copied to several at a time.

@@ -273,7 +273,7 @@ HOST_SET_CONTROLLER = declare(
         permission="admin",
         states=ANY_STATE,
         exclusive=False,
-        icon="cpu-2",
+        icon="device-heart-monitor",
         proof=Proof.FRESH,
     )
 )
@@ -289,7 +289,7 @@ HOST_FENCE = declare(
         destructive=True,
         cancel=Cancel.BEFORE,
         deadline=timedelta(minutes=2),
-        icon="power",
+        icon="plug-connected-x",
         status=Status.FENCING,
     )
 )
@@ -302,7 +302,7 @@ HOST_CONFIRM_OFF = declare(
         states=frozenset({State.READY}),
         obstacle=_must_be_silent,
         destructive=True,
-        icon="plug-x",
+        icon="hand-stop",
     )
 )
 # Requested by the platform when a host that was off reports again.
@@ -315,7 +315,7 @@ HOST_READMIT = declare(
         states=frozenset({State.READY}),
         obstacle=_must_be_off,
         cancel=Cancel.NEVER,
-        icon="plug-connected",
+        icon="login-2",
         status=Status.RETURNING,
     )
 )

@@ -38,7 +38,10 @@ OWN_TEXT = frozenset({"volumes.image_invalid"})
 
 #: Code of an error → what tenants read.
 CAUSES: dict[str, TenantText] = {
-    "host.marked_off": TenantText(_("The host has failed. Its VMs are recovered."), _WAIT),
+    **dict.fromkeys(
+        ("host.marked_off", "vm.source_failed"),
+        TenantText(_("The host has failed. Its VMs are recovered."), _WAIT),
+    ),
     **dict.fromkeys(("fabric.unreachable", "fabric.busy"), _NETWORK),
     **dict.fromkeys(
         (

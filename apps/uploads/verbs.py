@@ -10,7 +10,7 @@ from apps.lifecycle.standard_verbs import create_verb
 from apps.lifecycle.verbs import Verb, declare
 
 # No operations: a row, and bytes that the request itself brings.
-UPLOAD_CREATE = declare(replace(create_verb("upload", _("Upload file")), retried_by="", icon="upload"))
+UPLOAD_CREATE = declare(replace(create_verb("upload", _("Upload file")), retried_by="", icon="send"))
 UPLOAD_DELETE = declare(
     Verb(
         "upload.delete",
