@@ -289,7 +289,7 @@ HOST_FENCE = declare(
         destructive=True,
         cancel=Cancel.BEFORE,
         deadline=timedelta(minutes=2),
-        icon="plug-connected-x",
+        icon="wall",
         status=Status.FENCING,
     )
 )
@@ -302,7 +302,7 @@ HOST_CONFIRM_OFF = declare(
         states=frozenset({State.READY}),
         obstacle=_must_be_silent,
         destructive=True,
-        icon="hand-stop",
+        icon="report",
     )
 )
 # Requested by the platform when a host that was off reports again.
@@ -315,7 +315,7 @@ HOST_READMIT = declare(
         states=frozenset({State.READY}),
         obstacle=_must_be_off,
         cancel=Cancel.NEVER,
-        icon="login-2",
+        icon="tool",
         status=Status.RETURNING,
     )
 )
