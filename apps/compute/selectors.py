@@ -31,7 +31,6 @@ _SHOWN = [
     "cluster__alias",
     "image__name",
     "instance_type__name",
-    "resize_type__name",
     *(f"{related}__{column}" for related in ("tenant", "project") for column in ("uid", "name")),
     "region__name",
     "region__label",
@@ -82,9 +81,10 @@ def visible_vms(actor: Actor) -> QuerySet[Vm]:
     return (
         # All rows of this table are VMs, but only with the kind named can PostgreSQL walk the index of lists.
         visible(actor, Vm.objects.filter(kind="vm"))  # type: ignore[no-redef]  # declared on Vm for callers
-        .select_related("host", "cluster", "image", "instance_type", "resize_type")
+        .select_related("host", "cluster", "image", "instance_type")
         .only(*_SHOWN)
         .prefetch_related(
+            "resize_type",  # few have one, and beyond 12 tables PostgreSQL plans for long
             Prefetch("nics", _NICS, to_attr="shown_nics"),
             Prefetch("eips", _EIPS, to_attr="shown_eips"),
             Prefetch("disks", _DISKS, to_attr="shown_disks"),

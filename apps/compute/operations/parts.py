@@ -39,9 +39,9 @@ def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Re
 
 
 def read_vm(pk: UUID) -> tuple[Vm, Host, Region]:
-    """Return a VM with all its drivers need, as its rows say."""
+    """Return a VM with all its drivers need, as its rows say. The host it moves to, which few have, is read apart."""
     vm = (
-        Vm.objects.select_related("host", "next_host", "image", "cluster__region")
+        Vm.objects.select_related("host", "image", "cluster__region")
         .prefetch_related(
             Prefetch("disks", Disk.objects.select_related("cluster")),
             Prefetch("nics", Nic.objects.select_related("subnet__vpc").order_by("-role")),
