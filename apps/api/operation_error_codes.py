@@ -118,6 +118,7 @@ OPERATION_CODES: dict[str, str] = {
     "vm.on_two_hosts": "The VM seems to run on two hosts.",
     "vm.paused": "The host has paused the VM.",
     "vm.source_failed": "The VM’s host failed before the VM had left it.",
+    "vm.target_failed": "The host that the VM was to move to failed.",
     "vm.disk_out_of_reach": "The host that the VM was to move to does not reach one of its disks.",
     "vm.not_off": "The VM was to move to another host, but is running.",
     "vm.still_paused": "The VM is still paused.",

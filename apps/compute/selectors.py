@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.fields.json import KT
 
 from apps.accounts.access import visible
 from apps.compute.models import Image, ImageCopy, InstanceType, KeyPair, Vm
@@ -141,6 +142,12 @@ def visible_vm_templates(actor: Actor) -> QuerySet[VmTemplate]:
     newest = VmTemplateVersion.objects.filter(number=F("template__version"))
     rows = visible(actor, VmTemplate.objects.filter(kind="vm_template"))
     rows = rows.select_related("tenant", "project")
+    # To be narrowed and sorted by: what was chosen may have gone.
+    of_row = VmTemplateVersion.objects.filter(template=OuterRef("pk"), number=OuterRef("version"))
+    rows = rows.annotate(
+        type_name=Subquery(of_row.values_list(KT("names__instance_type"))),
+        image_name=Subquery(of_row.values_list(KT("names__image"))),
+    )
     shown = Prefetch("versions", newest, to_attr="shown_versions")
     return rows.prefetch_related(shown)  # type: ignore[no-redef]  # declared on VmTemplate for callers
 

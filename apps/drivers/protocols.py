@@ -5,7 +5,8 @@ operation may be run again from its start at any time. Every verb raises `Driver
 Each protocol has one contract suite in `tests/drivers/` which every implementation passes, the in-memory one too.
 
 Hypervisor and Volumes are served by the agents of hosts: each method is a verb that both ends build from its signature
-(`host_verbs.py`). It changes something unless it says otherwise. Fabric and Controller are called by control workers.
+(`host_verbs.py`). It changes something unless it says otherwise. Fabric, Controller and Migrations are
+called by control workers.
 """
 
 from collections.abc import Callable, Sequence

@@ -310,7 +310,7 @@ HOST_READMIT = declare(
     Verb(
         "host.readmit",
         _("Take back"),
-        _("Taking back"),
+        _("Returning"),
         permission="admin",
         states=frozenset({State.READY}),
         obstacle=_must_be_off,

@@ -39,7 +39,7 @@ OWN_TEXT = frozenset({"volumes.image_invalid"})
 #: Code of an error → what tenants read.
 CAUSES: dict[str, TenantText] = {
     **dict.fromkeys(
-        ("host.marked_off", "vm.source_failed"),
+        ("host.marked_off", "vm.source_failed", "vm.target_failed"),
         TenantText(_("The host has failed. Its VMs are recovered."), _WAIT),
     ),
     **dict.fromkeys(("fabric.unreachable", "fabric.busy"), _NETWORK),

@@ -9,4 +9,8 @@ from apps.uploads.models import Upload
 
 UPLOAD_GIB = "upload_gib"
 
-declare(Metric(UPLOAD_GIB, _("Uploads"), 200, total_of(Upload, "reserved_gib"), order=31, unit="GiB"))
+declare(
+    Metric(
+        UPLOAD_GIB, _("Uploads"), 200, total_of(Upload, "reserved_gib"), order=31, unit="GiB", list="image"
+    )
+)

@@ -43,7 +43,7 @@ BEYOND: tuple[Beyond, ...] = (
             "POST /vms/{key}/hot-add": "instance_type",
             **dict.fromkeys(
                 ("POST /vm-templates", "POST /vm-templates/{key}/save-version"),
-                "project vm image instance_type subnet security_group external_security_group key_pairs cluster"
+                "vm image instance_type subnet security_group external_security_group key_pairs cluster"
                 " disk_cluster new_eip eip_delivery",
             ),
             "POST /vms/{key}/set-security-group": "security_group",

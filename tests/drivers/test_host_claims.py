@@ -96,6 +96,10 @@ COMPARED: dict[str, tuple[str, str]] = {
         ("VmSize.vcpu", "VmSize.memory_mib", "VmSize.most_vcpu", "VmSize.most_memory_mib"),
         ("the size of the row before, of a VM on this host", BOUND),
     ),
+    **dict.fromkeys(
+        ("Arrival.seed", "Arrival.screen_host"),
+        ("nothing: written into the definition on the host that says it, by libvirt, as text", BOUND),
+    ),
     "ReportedDisk.id": ("rows of disks of VMs on this host", ATTACHMENTS),
     "ReportedDisk.size_bytes": ("the size of the row; a difference is a finding", BOUND),
     "ReportedDisk.iops": ("the limit of the row; a difference is a finding", BOUND),

@@ -144,4 +144,4 @@ def _all_settings() -> dict[str, Any]:
     from apps.platform_settings.catalogue import all_settings
 
     values = {setting.name: setting.value() for setting in all_settings()}
-    return {name: value for name, value in values.items() if value not in (None, False)}
+    return {name: value for name, value in values.items() if value is not None and value is not False}

@@ -139,10 +139,19 @@ class VmBody(VmChoices, NewResource):
         help_text=f"Up to {MOST_AT_ONCE} at once.",
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a call without a template that leaves out what every VM needs."""
-        missing = {name: [_("This field is required.")] for name in NEEDED if name not in attrs}
-        if missing and not self.partial and attrs.get("template") is None:
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Refuse a call without a template that leaves out what every VM needs, beside all else that is wrong."""
+        is_complete = self.partial or not isinstance(data, dict) or data.get("template") is not None
+        needed = () if is_complete else NEEDED
+        missing: dict[str, Any] = {
+            name: [_("This field is required.")] for name in needed if name not in data
+        }
+        try:
+            attrs: dict[str, Any] = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            others = error.detail if isinstance(error.detail, dict) else {}
+            raise serializers.ValidationError({**missing, **others} or error.detail) from error
+        if missing:
             raise serializers.ValidationError(missing)
         return attrs
 

@@ -10,8 +10,8 @@ from threading import BoundedSemaphore
 from django.db import connection
 from django.utils.translation import gettext_noop as _
 
-from apps.compute.models import Vm
-from apps.compute.operations.parts import read_vm, tell_guest
+from apps.compute.models import Power, Vm
+from apps.compute.operations.parts import ensure_ports, read_vm, switch_on, tell_guest
 from apps.compute.operations.whereabouts import (
     bind_ports,
     find,
@@ -80,11 +80,14 @@ def _move(run: OperationContext, vm: Vm, source: Host, target: Host, region: Reg
         host=target.name,
     )
     where, presence = find(run, vm, source, target)
-    if where != target and presence is Presence.RUNNING:
+    if where != target and presence is Presence.RUNNING and not is_failed(target.name):
         _move_running(run, vm, source, target, region)
         where, presence = find(run, vm, source, target)
-    elif is_failed(source.name) and where == source:
-        raise _source_failed(source)
+    elif where == source and is_failed(source.name):
+        raise _host_failed("vm.source_failed", source)
+    elif where == source and is_failed(target.name):
+        _back_on(run, vm, source, region)
+        raise _host_failed("vm.target_failed", target)
     elif where != target:
         _move_stopped(run, vm, source, target)
         presence = Presence.OFF
@@ -181,13 +184,22 @@ def _given_up() -> DriverError:
     )
 
 
-def _source_failed(source: Host) -> DriverError:
+def _back_on(run: OperationContext, vm: Vm, source: Host, region: Region) -> None:
+    """Start a VM where it came from that had arrived on a host that is off: it runs nowhere."""
+    hypervisor = backends.hypervisor(source, run)
+    if vm.power == Power.ON and hypervisor.presence(str(vm.pk)) is not Presence.RUNNING:
+        run.step(_("Starting on %(host)s"), 60, host=source.name)
+        ensure_ports(run, vm, region)
+        switch_on(run, hypervisor, vm, source)
+
+
+def _host_failed(code: str, host: Host) -> DriverError:
     return DriverError(
-        _("Host %(host)s failed before the VM had left it."),
-        values={"host": source.name},
-        code="vm.source_failed",
+        _("Host %(host)s failed while the VM was being moved."),
+        values={"host": host.name},
+        code=code,
         permanent=True,
-        hint=_("The platform starts the VM on another host, if its HA priority says so."),
+        hint=_("See the VM’s page for where it runs now. The platform starts it again where that is safe."),
     )
 
 

@@ -68,8 +68,8 @@ class VmTemplateList(ListPage):
     columns = (
         NAME,
         Column("version", gettext_lazy("Version"), lambda row, page: row.version, sort="version", end=True),
-        Column("instance_type", gettext_lazy("Instance type"), _chosen("instance_type")),
-        Column("image", gettext_lazy("Image"), _chosen("image")),
+        Column("type", gettext_lazy("Instance type"), _chosen("instance_type"), sort="type_name"),
+        Column("image", gettext_lazy("Image"), _chosen("image"), sort="image_name"),
         PROJECT,
         CREATED,
         ID,

@@ -56,8 +56,10 @@ def chosen_source(
     sha256: str,
 ) -> Source:
     """Return the one source that was named. Raises Invalid at its field, or Forbidden."""
-    if sum(map(bool, (file, upload, url))) != 1:
-        raise Invalid({"upload": [_("Choose one source: an upload or a URL.")]})
+    named = [name for name, value in (("file", file), ("upload", upload), ("url", url)) if value]
+    if len(named) != 1:
+        text = _("Choose one source: an upload or a URL.")
+        raise Invalid({name: [text] for name in named or ["upload"]})
     if file:
         if actor.tenant is not None:
             raise forbidden(actor, IMAGE_IMPORT)
