@@ -57,7 +57,7 @@ ENGINE = (
     "tests/settings.py",
 )
 #: One in so many is run where the engine changed.
-BROAD = 2
+BROAD = 3
 #: One in so many is run where nothing changed that is known to matter.
 SHARE = 6
 SECONDS_A_DAY = 86_400
