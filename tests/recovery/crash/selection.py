@@ -16,7 +16,7 @@ Select = Callable[[Sequence[Point]], list[Point]]
 #: One point in so many is broken where nothing that carries it out has changed.
 SHARE = 8
 #: No more than so many are broken in a run of all tests, whatever changed: what recovers from them takes its time too.
-MOST = 600
+MOST = 250
 #: Parts of an app that no worker and no service meets.
 PRESENTATION = frozenset({"pages", "forms", "tables", "urls", "templatetags", "filters"})
 OWN = (
