@@ -119,6 +119,18 @@ def test_what_a_vm_lacks_that_is_still_there_is_repaired_though_its_deletion_fai
     assert work() == ["vm.resync"]
 
 
+@pytest.mark.parametrize(("verb", "kept"), [("vm.power_off", True), ("vm.set_security_group", False)])
+def test_a_resync_of_ports_alone_keeps_the_error_of_what_failed_on_the_host(
+    cloud: Cloud, vm: Vm, verb: str, kept: bool
+) -> None:
+    error = {"verb": verb, "code": "tried.refused", "message": "No.", "hint": ""}
+    Resource.objects.filter(pk=vm.pk).update(error=error)
+    forget(cloud, PortSpec, vm.nics.get(role=NicRole.INTERNAL).pk)
+    look_twice()
+    assert work() == ["vm.resync"]
+    assert Resource.objects.get(pk=vm.pk).error == (error if kept else {})
+
+
 def test_a_lost_volume_is_for_the_administrator_and_never_made_anew(cloud: Cloud, vm: Vm) -> None:
     disk = vm.disks.get()
     with cloud.world.records() as state:

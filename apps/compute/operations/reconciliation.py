@@ -21,9 +21,11 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.infrastructure.reachability import is_silent
 from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.models import Resource
 from apps.lifecycle.operation_context import OperationContext
 from apps.network.operations.ports import ensure_ports_absent
 from apps.network.services.carried import leaving_eips
+from apps.network.verbs import PORTS_ONLY
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
 from apps.storage.operations.disk import remove_copy_point
@@ -42,7 +44,7 @@ def resync_vm(run: OperationContext) -> Settle | None:
     ensure_ports(run, vm, region)
     args = run.operation.args
     if not args.get("definition", True):
-        return None
+        return partial(_keep_error, vm)
     hypervisor = backends.hypervisor(host, run)
     seen = hypervisor.status(str(vm.pk))
     there = seen.exists
@@ -64,6 +66,12 @@ def resync_vm(run: OperationContext) -> Settle | None:
         fence_if_off(run, hypervisor, vm, host)
     status = hypervisor.ensure_power(str(vm.pk), DriverPower(vm.power), boot=vm.boot)
     return lambda: note_seen(vm, Power(status.power.value), status.paused.value)
+
+
+def _keep_error(vm: Vm) -> None:
+    """Leave a VM the error of what has failed on its host: its ports alone were brought up to date."""
+    if vm.error.get("verb", VM_RESYNC.name) not in (*PORTS_ONLY, VM_RESYNC.name):
+        Resource.objects.filter(pk=vm.pk).update(error=vm.error)
 
 
 @handles(VM_ROLL_BACK)
