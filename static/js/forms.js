@@ -34,6 +34,13 @@ document.addEventListener("focusout", (event) => {
   touch(form, event.target.name);
 });
 
+// What is being sent is checked by its answer: a check that comes after it would be of a page that is no longer there.
+document.addEventListener("submit", (event) => {
+  const state = pending.get(event.target);
+  clearTimeout(state?.timer);
+  state?.asked?.abort();
+});
+
 function later(form) {
   if (!form.dataset.check) return;
   const state = pending.get(form) ?? {};

@@ -65,6 +65,24 @@ def test_a_rule_is_checked_below_its_row_while_it_is_typed(site: Site, page: Pag
     assert group.rules.count() == 1
 
 
+def test_a_form_that_is_being_sent_is_not_checked_any_more(site: Site, page: Page) -> None:
+    assert site.owner.tenant is not None
+    checked: list[str] = []
+    page.on("request", lambda request: checked.append(request.url) if "?check" in request.url else None)
+    page.clock.install()
+    site.open(page, f"/admin/tenants/{site.owner.tenant.uid}/act-as/", site.admin)
+    with page.expect_response("**/act-as/?check=1"):
+        page.get_by_label("Reason").press_sequentially("Ticket 4711")
+        page.clock.run_for(1000)
+    checked.clear()
+    # As if its answer took long.
+    page.evaluate("addEventListener('submit', (event) => event.preventDefault())")
+    page.keyboard.type("!")
+    page.keyboard.press("Enter")
+    page.clock.run_for(1000)
+    assert checked == []
+
+
 def test_delete_is_possible_once_the_name_is_typed(site: Site, page: Page, vpc: Vpc) -> None:
     site.open(page, f"/vpcs/{vpc.pk}/", site.owner)
     page.get_by_role("button", name="Actions").click()
