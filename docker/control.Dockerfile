@@ -10,14 +10,16 @@ RUN /opt/scloud/bin/pip install --no-cache-dir --require-hashes -r /tmp/requirem
 
 FROM debian:12-slim
 RUN apt-get update \
- && apt-get install --no-install-recommends -y python3 python3-rbd python3-rados qemu-utils ca-certificates \
+ && apt-get install --no-install-recommends -y python3 python3-rbd python3-rados python3-libvirt qemu-utils ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 900 --home-dir /srv/scloud scloud
+ && useradd --system --uid 900 --home-dir /srv/scloud scloud \
+ && install --directory --owner scloud --group scloud --mode 700 /var/lib/scloud/uploads
 COPY --from=build /opt/scloud /opt/scloud
-# Only the two extensions: all of dist-packages would put Debian's versions beside the locked ones.
-RUN ln -s /usr/lib/python3/dist-packages/rbd.cpython-311-*.so /usr/lib/python3/dist-packages/rados.cpython-311-*.so \
-    /opt/scloud/lib/python3.11/site-packages/ \
- && /opt/scloud/bin/python -c "import rados, rbd"
+# Only the bindings of Ceph and libvirt: all of dist-packages would put Debian's versions beside the locked ones.
+RUN cd /usr/lib/python3/dist-packages \
+ && ln -s "$PWD"/rbd.cpython-311-*.so "$PWD"/rados.cpython-311-*.so "$PWD"/libvirtmod.cpython-311-*.so \
+    "$PWD"/libvirtmod_qemu.cpython-311-*.so "$PWD"/libvirt.py "$PWD"/libvirt_qemu.py /opt/scloud/lib/python3.11/site-packages/ \
+ && /opt/scloud/bin/python -c "import rados, rbd, libvirt, libvirt_qemu"
 WORKDIR /srv/scloud
 COPY manage.py ./
 COPY scloud_console scloud_console

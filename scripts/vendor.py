@@ -24,6 +24,7 @@ TAKEN = {
     "@tabler/core": (STATIC / "tabler", ["dist/css/tabler.min.css", "dist/js/tabler.min.js"]),
     "@tabler/icons": (STATIC / "icons", ["LICENSE"]),
     "htmx.org": (STATIC / "htmx", ["dist/htmx.min.js", "LICENSE"]),
+    "tus-js-client": (STATIC / "tus", ["dist/tus.min.js", "LICENSE"]),
     "uplot": (STATIC / "uplot", ["dist/uPlot.esm.js", "dist/uPlot.min.css", "LICENSE"]),
     "@novnc/novnc": (STATIC / "novnc", ["core", "vendor", "LICENSE.txt", "docs/LICENSE.MPL-2.0"]),
     "axe-core": (TESTS / "axe", ["axe.min.js", "LICENSE"]),

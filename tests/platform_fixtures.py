@@ -170,6 +170,7 @@ def platform(directory: Path, environment: Mapping[str, str]) -> Iterator[Platfo
         "SCLOUD_CONSOLE_LISTEN": f"127.0.0.1:{console_port}",
         "SCLOUD_CONSOLE_NATIVE_ADDRESS": "127.0.0.1",
         "SCLOUD_STATIC_ROOT": str(_static_root(directory)),
+        "SCLOUD_UPLOAD_DIR": str(directory / "uploads"),
     }
     write(directory / "env", "".join(f"{name}={value}\n" for name, value in values.items()), 0o600)
     made = Platform(replace(instances.find("test"), var=directory))

@@ -20,6 +20,7 @@ if "DATABASE_URL" not in os.environ:
 from scloud_console.settings import *  # noqa: E402, F403
 from scloud_console.settings import DATABASES, STORAGES  # noqa: E402
 
+UPLOAD_DIR = str(ROOT / "var" / "test" / "uploads")
 # A name of its own, so that two runs at the same time do not meet; pytest-django adds the xdist worker's name.
 DATABASES["default"]["TEST"] = {"NAME": f"test_{os.getpid()}"}
 # Plain names: the hashed ones need `collectstatic` first.

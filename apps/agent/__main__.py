@@ -2,20 +2,24 @@
 
 import logging
 import os
+import time
 from pathlib import Path
 
 import redis
+import redis.exceptions
 
 from apps.agent import config, worker
 from apps.agent.fences import Fences
 from apps.agent.long_jobs import LongJobs
 from apps.agent.order_executor import OrderExecutor
 from apps.agent.reporter import Reporter
+from apps.agent.storage_heartbeat import StorageHeartbeat
 from apps.agent.verbs import table
 from apps.agent.version import VERSION
 from apps.drivers.files.layout import passable
 from apps.drivers.host_volumes import HostVolumes
 from apps.drivers.libvirt import LibvirtHypervisor, LibvirtLiveVolumes
+from apps.drivers.orders import queue_of
 from apps.drivers.redis_tls import believe_no_public_authority
 from apps.drivers.sealing import Seal
 
@@ -45,9 +49,34 @@ def main() -> None:
         host.name, seal, client, handlers, Fences(Path(settings.state_dir) / "fences.sqlite")
     )
     reporter = Reporter(host.name, seal, client, hypervisor)
+    beat = StorageHeartbeat(host.name, seal, client, lambda: hypervisor.heartbeats.plan)
     hypervisor.connection.on_event = reporter.soon
     app = worker.build(host.name, settings.redis_url, executor.take)
-    worker.run(app, settings.threads, reporter.start, reporter.stop)
+    drop_old_orders(client, host.name)
+
+    def start() -> None:
+        reporter.start()
+        beat.start()
+
+    def stop() -> None:
+        beat.stop()
+        reporter.stop()
+
+    worker.run(app, settings.threads, start, stop)
+
+
+def drop_old_orders(client: redis.Redis, host: str) -> None:
+    """Forget the orders that came while no agent was here: whoever sent them learns that it was started again.
+
+    The host may have been given up meanwhile, and its VMs started on others.
+    """
+    while True:
+        try:
+            client.delete(queue_of(host))
+            return
+        except redis.exceptions.RedisError as error:
+            log.warning("Redis does not respond: %s", error)
+            time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from apps.drivers.files.layout import image_path, volume_path
 from apps.drivers.host_verbs import Verb, verbs_of
 from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.rbd import image_files
+from apps.drivers.specs.storage import DELIVERED
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -80,13 +81,21 @@ def _join(verb: Verb, driver: object, arguments: msgspec.Struct, long_jobs: Long
 def _of_import(arguments: Any) -> dict[str, int]:
     if arguments.spec.pool.driver != "file":
         return _figures(image_files.how_far(arguments.spec.id))
-    return _figures(image_import.how_far(image_path(arguments.spec), Path(arguments.source)))
+    source = None if arguments.source == DELIVERED else Path(arguments.source)
+    return _figures(image_import.how_far(image_path(arguments.spec), source))
 
 
 def _of_image_copy(arguments: Any) -> dict[str, int]:
     if {arguments.spec.pool.driver, arguments.source.pool.driver} != {"file"}:
         return _figures(image_files.how_far(arguments.spec.id))
     return _figures(image_copies.how_far(image_path(arguments.spec), image_path(arguments.source)))
+
+
+def _of_capture(arguments: Any) -> dict[str, int]:
+    if arguments.spec.pool.driver != "file":
+        return _figures(image_files.how_far(arguments.spec.id))
+    size = arguments.source.volume.size_gib << 30
+    return _figures(copies.how_far(image_path(arguments.spec), size))
 
 
 def _of_volume_copy(arguments: Any) -> dict[str, int]:
@@ -109,6 +118,7 @@ def _unknown(arguments: Any) -> dict[str, int]:
 PROGRESS: dict[Callable[..., Any], Callable[[Any], dict[str, int]]] = {
     Volumes.ensure_image: _of_import,
     Volumes.ensure_image_copy: _of_image_copy,
+    Volumes.ensure_image_from_snapshot: _of_capture,
     Volumes.ensure_volume: _of_volume_copy,
 }
 

@@ -15,6 +15,7 @@ DOMAINS = (
     "reconciliation",
     "storage",
     "network",
+    "uploads",
     "infrastructure",
     "quotas",
     "tenancy",

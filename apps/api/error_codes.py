@@ -31,6 +31,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "forbidden": (403, "The role or API key of the caller does not allow this."),
     "idempotency.mismatch": (422, "The Idempotency-Key was used with a different request."),
     "image.architecture": (409, "The image has another CPU architecture than the cluster."),
+    "image.os_family": (409, "The image has another OS family than the VM that is to be reinstalled."),
     "invalid": (
         422,
         "A field or parameter is not valid (400 for its shape, 422 for its value); `errors` names it.",
@@ -73,7 +74,19 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "too_complex": (400, "The body has too many values, or is nested too deeply."),
     "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
+    "vm.cannot_move_there": (409, "The chosen host cannot take the VM."),
+    "upload.checksum_mismatch": (460, "The data of an upload does not match `Upload-Checksum`."),
+    "upload.locked": (409, "Another request is sending data to the upload."),
+    "upload.no_space": (409, "The platform has no space left for the upload."),
+    "upload.offset_mismatch": (409, "The data does not begin where the upload ends."),
+    "upload.version": (412, "The client speaks another version of tus than 1.0.0."),
     "vm.too_many_disks": (409, "The VM has as many data disks as it can have."),
+    "vm.no_head_room": (409, "The running VM cannot grow so far. A resize and a restart apply the size."),
+    "vm.no_online_downgrade": (
+        409,
+        "A running VM cannot get smaller. A resize and a restart apply the size.",
+    ),
+    "vm_template.too_many_versions": (409, "The VM template has as many versions as it can have."),
     "vm.too_many_elastic_nics": (409, "The VM has as many elastic NICs as it can have."),
     "wait.too_many": (429, "Too many requests of the API key wait for operations."),
 }

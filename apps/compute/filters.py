@@ -180,6 +180,14 @@ class ImageFilter(ResourceFilter):
     }
 
 
+class VmTemplateFilter(ResourceFilter):
+    by = {
+        "version": Number(_("Version"), "version"),
+        "type": Text(_("Instance type"), "type_name"),
+        "image": Text(_("Image"), "image_name"),
+    }
+
+
 class KeyPairFilter(ResourceFilter):
     by = {
         "algorithm": Text(_("Kind"), "algorithm"),

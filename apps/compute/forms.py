@@ -8,11 +8,10 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.access import visible_projects
 from apps.accounts.models import Project
 from apps.api import limits
-from apps.compute.models import Image
-from apps.compute.models.image import DEFAULT_DISK_GIB
+from apps.compute.models import HaPriority, Vm
 from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
-from apps.infrastructure.models import ComputeCluster, StorageCluster
-from apps.portal.forms import BaseForm
+from apps.infrastructure.models import ComputeCluster
+from apps.portal.forms import BaseForm, RowForm
 
 
 class ProjectForm(BaseForm):
@@ -44,36 +43,6 @@ class KeyPairForm(ProjectForm):
     field_order = ("name", "public_key", "description", "project")
 
 
-class ImageForm(BaseForm):
-    name = forms.CharField(label=_("Name"), max_length=63)
-    cluster = forms.ModelChoiceField(
-        StorageCluster.objects.none(), label=_("Storage cluster"), empty_label=None
-    )
-    file = forms.CharField(
-        label=_("File"),
-        max_length=255,
-        help_text=_("Name of a file in the pool's import directory: qcow2, raw, VMDK, VHD, VHDX or VDI."),
-    )
-    os_family = forms.ChoiceField(label=_("OS family"), choices=Image.Family.choices)
-    os_name = forms.CharField(label=_("Operating system"), max_length=63, required=False)
-    architecture = forms.ChoiceField(label=_("CPU architecture"), choices=ComputeCluster.Architecture.choices)
-    default_disk_gib = forms.IntegerField(
-        label=_("Suggested system disk (GiB)"),
-        min_value=1,
-        max_value=limits.INTEGER,
-        initial=DEFAULT_DISK_GIB,
-    )
-    cloud_init = forms.BooleanField(label=_("Supports cloud-init"), required=False, initial=True)
-    guest_agent = forms.BooleanField(label=_("Guest agent installed"), required=False)
-    hot_upgrade = forms.BooleanField(label=_("Supports CPU and memory hot-add"), required=False)
-    description = forms.CharField(label=_("Description"), max_length=255, required=False)
-
-    def prepare(self) -> None:
-        """Offer the storage clusters."""
-        clusters = StorageCluster.objects.select_related("region")
-        self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
-
-
 class InstanceTypeForm(BaseForm):
     cluster = forms.ModelChoiceField(
         ComputeCluster.objects.none(), label=_("Compute cluster"), empty_label=None
@@ -95,3 +64,22 @@ class InstanceTypeForm(BaseForm):
         """Offer the clusters."""
         clusters = ComputeCluster.objects.select_related("region")
         self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
+
+
+class HaPriorityForm(RowForm):
+    """In which order VMs are started elsewhere."""
+
+    priority = forms.ChoiceField(
+        label=_("HA priority"),
+        choices=[(each.word, each.label) for each in reversed(HaPriority)],
+        initial=HaPriority.NORMAL.word,
+        help_text=_(
+            "If the host fails, VMs with a higher priority are started first on other hosts. "
+            "“None”: the VM waits until its host is back."
+        ),
+    )
+
+    def prepare(self) -> None:
+        """Show what the VM has now."""
+        if isinstance(self.row, Vm):
+            self.initial["priority"] = HaPriority(self.row.ha_priority).word

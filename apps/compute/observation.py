@@ -7,7 +7,8 @@
    Not at once: a host that is shutting down stops its guests first, and those must come back with it.
 3. A host that was off has stopped its VMs. Those that are wanted on are started by the platform.
 4. A VM that its host has paused is resumed once the host says that the cause is gone.
-5. A guest that has run for long enough has read its first-boot data: what is secret of it is removed.
+5. Where a VM is whose migration was broken off with one of its hosts away is settled once both may answer.
+6. A guest that has run for long enough has read its first-boot data: what is secret of it is removed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from django.utils.translation import gettext_noop as _
 
 from apps.accounts.access import granted_among
 from apps.compute.guests_behind import tell_guests_behind
+from apps.compute.left_migrations import settle_migrations
 from apps.compute.models import Image, PauseReason, Power, Vm
+from apps.compute.recovery import recovery_failed_last
 from apps.compute.services.power import finish_first_boot, resume_vm, start_vm
 from apps.compute.verbs import (
     VM_CREATE,
@@ -114,6 +117,7 @@ def take_reports(readings: Sequence[Reading]) -> None:
     _resume(readings)
     _finish_first_boots(readings)
     tell_guests_behind([reading.host.pk for reading in readings])
+    settle_migrations()
 
 
 def _see_guest_networks(readings: Sequence[Reading]) -> None:
@@ -275,7 +279,7 @@ def believe_guests() -> None:
         host__last_report_at__gt=Now() - SILENCE,
     )
     for vm in gone_off[:500]:
-        if _lost_with_its_host(vm):
+        if _lost_with_its_host(vm) or recovery_failed_last(vm):
             _start(vm)
             continue
         with transaction.atomic():

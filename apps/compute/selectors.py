@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.fields.json import KT
 
 from apps.accounts.access import visible
 from apps.compute.models import Image, ImageCopy, InstanceType, KeyPair, Vm
+from apps.compute.models.vm_template import VmTemplate, VmTemplateVersion
 from apps.infrastructure.selectors import (
     in_usable_compute,
     in_usable_storage,
@@ -17,7 +19,10 @@ from apps.lifecycle.models import Resource, State
 from apps.network.models import Eip, Nic
 from apps.storage.models import Disk
 
-_NOT_SHOWN = {"sealed_user_data", "sealed_password_hash", "ssh_keys", "first_boot_done_at", "guest_uid"}
+_NOT_SHOWN = {
+    *("sealed_user_data", "sealed_password_hash", "sealed_new_password"),
+    *("ssh_keys", "first_boot_done_at", "guest_uid", "resize_host"),
+}
 # Of what a VM refers to, lists show little more than names: reading whole rows would cost more than all the rest.
 _SHOWN = [
     *(field.name for field in Vm._meta.concrete_fields if field.name not in _NOT_SHOWN),
@@ -80,6 +85,7 @@ def visible_vms(actor: Actor) -> QuerySet[Vm]:
         .select_related("host", "cluster", "image", "instance_type")
         .only(*_SHOWN)
         .prefetch_related(
+            "resize_type",  # few have one, and beyond 12 tables PostgreSQL plans for long
             Prefetch("nics", _NICS, to_attr="shown_nics"),
             Prefetch("eips", _EIPS, to_attr="shown_eips"),
             Prefetch("disks", _DISKS, to_attr="shown_disks"),
@@ -129,6 +135,21 @@ def ready_images(actor: Actor, tenant_id: int) -> QuerySet[Image]:
 def visible_key_pairs(actor: Actor) -> QuerySet[KeyPair]:
     """Return the SSH keys the actor may see."""
     return visible(actor, KeyPair.objects.all()).select_related("tenant", "project")
+
+
+def visible_vm_templates(actor: Actor) -> QuerySet[VmTemplate]:
+    """Return the VM templates the actor may see, each with its newest version in `shown_versions`."""
+    newest = VmTemplateVersion.objects.filter(number=F("template__version"))
+    rows = visible(actor, VmTemplate.objects.filter(kind="vm_template"))
+    rows = rows.select_related("tenant", "project")
+    # To be narrowed and sorted by: what was chosen may have gone.
+    of_row = VmTemplateVersion.objects.filter(template=OuterRef("pk"), number=OuterRef("version"))
+    rows = rows.annotate(
+        type_name=Subquery(of_row.values_list(KT("names__instance_type"))),
+        image_name=Subquery(of_row.values_list(KT("names__image"))),
+    )
+    shown = Prefetch("versions", newest, to_attr="shown_versions")
+    return rows.prefetch_related(shown)  # type: ignore[no-redef]  # declared on VmTemplate for callers
 
 
 def usable_types(tenant_id: int) -> QuerySet[InstanceType]:

@@ -15,12 +15,14 @@ from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
+from apps.compute.pages.vm_resize import resize_notice
 from apps.compute.reachability import guest_steps, power_steps
+from apps.compute.recovery import moved_from, recover_vms
 from apps.compute.selectors import visible_images, with_system_disk
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
 from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
-from apps.infrastructure import reports, usage
+from apps.infrastructure import failed_hosts, reports, usage
 from apps.infrastructure.pages import attention
 from apps.infrastructure.services.clusters import cluster_defaults
 from apps.network.carriers import CARRIERS
@@ -69,7 +71,7 @@ CARDS.fill(
     CardSlot("host", "compute/host_busiest.html", host_card),
     CardSlot("compute_cluster", "compute/vm_counts.html", cluster_card),
 )
-NOTICES.fill(NoticeSlot(paused_notice, "storage_cluster"))
+NOTICES.fill(NoticeSlot(paused_notice, "storage_cluster"), NoticeSlot(resize_notice, "vm"))
 RELATED.fill(RelatedSlot("storage_cluster", used_by=storage_vms))
 HOME_CARDS.fill(HomeCardSlot("portal", "compute/home_vms.html", home_vms))
 FIRST_STEPS.fill(
@@ -82,6 +84,7 @@ TILES.fill(
     TileSlot("vm", portal=1, admin=2),
     TileSlot("image", portal=3, admin=5, rows=visible_images),
     TileSlot("key_pair", portal=6),
+    TileSlot("vm_template", portal=7),
 )
 MENU.fill(
     MenuSlot(
@@ -92,7 +95,9 @@ MENU.fill(
         admin=(Section.RESOURCES, 10),
     ),
     MenuSlot("image.list", _("Images"), "disc", portal=(Section.COMPUTE, 20), admin=(Section.RESOURCES, 60)),
+    MenuSlot("vm_template.list", _("VM templates"), "template", portal=(Section.COMPUTE, 15)),
     MenuSlot("key_pair.list", _("SSH keys"), "key", portal=(Section.COMPUTE, 30)),
+    MenuSlot("image.catalogue", _("Image catalog"), "cloud", admin=(Section.RESOURCES, 65)),
     MenuSlot("instance_type.list", _("Instance types"), "cpu", admin=(Section.RESOURCES, 70)),
 )
 
@@ -104,6 +109,8 @@ STEPS.fill(
 )
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
+failed_hosts.failed_listeners.fill(recover_vms)
+failed_hosts.moved_askers.fill(moved_from)
 usage.samplers.fill(vm_samples, disk_samples)
 cluster_defaults.fill(create_default_types)
 CARRIERS.fill(VM_CARRIER)

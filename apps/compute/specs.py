@@ -6,16 +6,20 @@ from dataclasses import replace
 
 from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
+from apps.compute.models.instance_type import MOST_VCPU
+from apps.compute.models.reinstallation import Reinstallation
 from apps.drivers.specs import (
     EXTERNAL_SLOT,
     INTERNAL_SLOT,
     Architecture,
+    Firmware,
     GuestNetwork,
     OsFamily,
     SeedNic,
     SeedSpec,
     VmSpec,
 )
+from apps.infrastructure.need import Need
 from apps.network.egress import leaves_in_guest
 from apps.network.elastic_specs import eni_attachment, eni_guest_nic, eni_seed_nic
 from apps.network.external_specs import guest_network, in_guest
@@ -23,10 +27,15 @@ from apps.network.models import Eni, NicRole, Vpc
 from apps.network.specs import nic_attachment
 from apps.storage.specs import disk_attachment
 
+#: A VM can grow to so many times its size while it runs, and at least to so much. QEMU's address space holds no more.
+GROWS, LEAST_GROWN_VCPU, LEAST_GROWN_MIB = 4, 8, 16 << 10
+MOST_GROWN_MIB = 512 << 10
+
 
 def vm_spec(vm: Vm) -> VmSpec:
     """Return a VM whose disks (with their clusters) and NICs have been prefetched, cluster and image selected."""
     # The first is booted from. The order gives the devices their names, so it is the same at every start.
+    most = most_size(vm)
     disks = [*([vm.system_disk] if vm.system_disk else []), *vm.data_disks]
     plugged = [*map(nic_attachment, vm.nics.all()), *map(eni_attachment, vm.elastic_nics.all())]
     nics = sorted(plugged, key=lambda nic: nic.slot)
@@ -44,6 +53,44 @@ def vm_spec(vm: Vm) -> VmSpec:
         generation=vm.generation,
         os_family=OsFamily(vm.image.os_family) if vm.image else OsFamily.LINUX,
         architecture=Architecture(vm.cluster.architecture),
+        most_vcpu=most.vcpu,
+        most_memory_mib=most.memory_mib,
+        firmware=Firmware(vm.firmware),
+    )
+
+
+def most_size(vm: Vm) -> Need:
+    """Return up to what a VM can grow while it runs, once it has been started: nothing, where its image cannot.
+
+    QEMU adds no vCPUs to Arm machines.
+    """
+    nothing = Need(0, 0)
+    if vm.image is None or not vm.image.hot_upgrade:
+        return nothing
+    if vm.cluster.architecture != Architecture.X86 or vm.memory_mib >= MOST_GROWN_MIB:
+        return nothing
+    return Need(
+        max(vm.vcpu, min(MOST_VCPU, max(GROWS * vm.vcpu, LEAST_GROWN_VCPU))),
+        min(MOST_GROWN_MIB, max(GROWS * vm.memory_mib, LEAST_GROWN_MIB)),
+    )
+
+
+def reinstalled_spec(vm: Vm, to: Reinstallation) -> VmSpec:
+    """Return a VM, prefetched as for `vm_spec`, with its new system disk and first-boot data."""
+    disks = (disk_attachment(to.disk), *map(disk_attachment, vm.data_disks))
+    seed = SeedSpec(
+        hostname=vm.hostname,
+        nics=_seed_nics(vm),
+        password_hash=unseal(to.sealed_password_hash) if to.sealed_password_hash else "",
+        ssh_keys=tuple(to.ssh_keys),
+        user_data=unseal(to.sealed_user_data) if to.sealed_user_data else "",
+    )
+    return replace(
+        vm_spec(vm),
+        disks=disks,
+        seed=seed,
+        os_family=OsFamily(to.image.os_family),
+        firmware=Firmware(to.image.firmware),
     )
 
 

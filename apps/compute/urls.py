@@ -8,16 +8,11 @@ from apps.api.routes import routes
 from apps.compute.api.images import ImageApi
 from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.api.key_pairs import KeyPairApi
+from apps.compute.api.vm_templates import VmTemplateApi
 from apps.compute.api.vms import VmApi, VmMetrics
-from apps.compute.pages.images import (
-    IMAGE,
-    TENANT_IMAGE,
-    ImageDetail,
-    ImageImport,
-    ImageList,
-    TenantImageDetail,
-    TenantImageList,
-)
+from apps.compute.pages.image_catalogue import ImageCataloguePage
+from apps.compute.pages.image_import import ImageImport, TenantImageImport
+from apps.compute.pages.images import IMAGE, ImageDetail, ImageList
 from apps.compute.pages.instance_types import (
     INSTANCE_TYPE,
     InstanceTypeCreate,
@@ -26,12 +21,20 @@ from apps.compute.pages.instance_types import (
 )
 from apps.compute.pages.key_pairs import KEY_PAIR, KeyPairCreate, KeyPairDetail, KeyPairList
 from apps.compute.pages.vm_create import VmCreate
+from apps.compute.pages.vm_templates import (
+    VM_TEMPLATE,
+    VmTemplateCreate,
+    VmTemplateDetail,
+    VmTemplateList,
+    VmTemplateVersionCreate,
+)
 from apps.compute.pages.vms import VM, VmDetail, VmList
 from apps.portal.kind_urls import kind_paths
 
 api_routes = [
     *routes("vms", VmApi),
     path("vms/<id:key>/metrics", VmMetrics.as_view(), name="vms-metrics"),
+    *routes("vm-templates", VmTemplateApi),
     *routes("images", ImageApi),
     *routes("key-pairs", KeyPairApi),
     *routes("instance-types", InstanceTypeApi),
@@ -39,11 +42,18 @@ api_routes = [
 
 tenant_patterns = [
     *kind_paths(VM, list=VmList, detail=VmDetail, create=VmCreate),
-    *kind_paths(TENANT_IMAGE, list=TenantImageList, detail=TenantImageDetail),
+    *kind_paths(VM_TEMPLATE, list=VmTemplateList, detail=VmTemplateDetail, create=VmTemplateCreate),
+    path(
+        "vm-templates/<uuid:key>/versions/create/",
+        VmTemplateVersionCreate.as_view(),
+        name="vm_template.version",
+    ),
+    *kind_paths(IMAGE, list=ImageList, detail=ImageDetail, create=TenantImageImport),
     *kind_paths(KEY_PAIR, list=KeyPairList, detail=KeyPairDetail, create=KeyPairCreate),
 ]
 
 admin_patterns = [
+    path("images/catalogue/", ImageCataloguePage.as_view(admin=True), name="image.catalogue"),
     *kind_paths(VM, list=VmList, detail=VmDetail, admin=True),
     *kind_paths(IMAGE, list=ImageList, detail=ImageDetail, create=ImageImport, admin=True),
     *kind_paths(

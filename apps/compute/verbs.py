@@ -8,9 +8,18 @@ from uuid import UUID
 
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
-from apps.compute.given_up import mark_copy_failed
+from apps.compute.given_up import (
+    forget_hot_add,
+    forget_password,
+    forget_reinstallation,
+    forget_resize,
+    mark_copy_failed,
+    stay_if_never_begun,
+)
 from apps.compute.models import Vm
+from apps.drivers.specs import GuestNetworkReason
 from apps.lifecycle.models import State
 from apps.lifecycle.models.status import Status
 from apps.lifecycle.standard_verbs import (
@@ -31,8 +40,12 @@ IMPORT_DEADLINE = timedelta(minutes=30)
 SLOWEST_IMPORT_BYTES_PER_SECOND = 10 << 20
 #: No image is larger (the agents' own limit).
 LARGEST_IMAGE_BYTES = 2 << 40
+#: What a migration may take beside its time limit, waiting for others of its worker included.
+MIGRATION_DEADLINE = timedelta(minutes=30)
 #: A guest is asked to shut down for this long.
 SHUTDOWN_PATIENCE = timedelta(seconds=90)
+#: The agent of a guest is waited for so long: it may be starting.
+AGENT_PATIENCE = timedelta(seconds=60)
 
 
 def import_takes(size_bytes: int) -> timedelta:
@@ -56,12 +69,66 @@ def _must_run(vm: Any) -> Text | None:
     return _must_be_on(vm)
 
 
+def _must_have_an_agent(vm: Any) -> Text | None:
+    if not vm.is_on:
+        return _("Start the VM first.")
+    if not vm.pause_reason and vm.guest_network_reason == GuestNetworkReason.NO_AGENT:
+        return _(
+            "The guest agent is not running. Wait until the guest has started, or install qemu-guest-agent in it."
+        )
+    return _must_run(vm)
+
+
+def _must_be_stopped(vm: Any) -> Text | None:
+    if vm.is_on:
+        return _("Stop the VM first.")
+    return _needs_a_host(vm)
+
+
 def _must_be_resumable(vm: Any) -> Text | None:
     return None if vm.is_on and vm.is_resumable else _("The VM is not paused.")
 
 
+def _must_be_able_to_move(vm: Any) -> Text | None:
+    if vm.is_on and vm.pause_reason:
+        return _("The VM is paused. Restart it, or power it off first.")
+    return _needs_a_host(vm)
+
+
 def _needs_a_host(vm: Any) -> Text | None:
     return None if vm.host_id else _("The VM has no host.")
+
+
+def _must_be_settled(vm: Any) -> Text | None:
+    if vm.is_on and vm.resize_unsettled:
+        return _("The last hot add did not finish. Retry it, or restart the VM.")
+    return _needs_a_host(vm)
+
+
+def _must_be_growable(vm: Any) -> Text | None:
+    if not vm.is_on:
+        return _("The VM is stopped. Resize it instead.")
+    if not vm.hot_vcpu:
+        return _("The VM was started without hot-add support. Prepare a resize and restart the VM.")
+    return _must_run(vm)
+
+
+def _must_be_prepared(vm: Any) -> Text | None:
+    if vm.resize_vcpu is None:
+        return _("No resize is prepared.")
+    if vm.is_on and vm.resize_unsettled:
+        return _("The VM may already use part of the new size. Restart the VM.")
+    return None
+
+
+def _must_be_own(image: Any) -> Text | None:
+    return _("The image is a base image already.") if image.is_base else None
+
+
+def _host_must_be_off(vm: Any) -> Text | None:
+    if vm.host is None:
+        return _("The VM has no host.")
+    return None if vm.host.failure == "off" else _("The VM’s host is not known to be off.")
 
 
 def _must_have_copies(image: Any) -> Text | None:
@@ -143,7 +210,114 @@ VM_FINISH_FIRST_BOOT = declare(
         cancel=Cancel.NEVER,
     )
 )
+VM_RESET_PASSWORD = declare(
+    Verb(
+        "vm.reset_password",
+        _("Reset password"),
+        _("Resetting password"),
+        permission="manage",
+        obstacle=_must_have_an_agent,
+        inside=True,
+        deadline=timedelta(minutes=3),
+        abandoned=forget_password,
+        icon="password",
+        repeatable=False,
+    )
+)
+# Like a creation, it sets what runs at the first boot and which keys log in.
+VM_REINSTALL = declare(
+    Verb(
+        "vm.reinstall",
+        _("Reinstall"),
+        _("Reinstalling"),
+        permission="manage",
+        obstacle=_must_be_stopped,
+        destructive=True,
+        inside=True,
+        abandoned=forget_reinstallation,
+        icon="reload",
+        status=Status.REINSTALLING,
+        repeatable=False,
+    )
+)
+VM_MIGRATE = declare(
+    Verb(
+        "vm.migrate",
+        _("Migrate"),
+        _("Migrating"),
+        permission="admin",
+        obstacle=_must_be_able_to_move,
+        # Until the migration begins, and to settle where the VM is after it; the time limit is added in between.
+        deadline=MIGRATION_DEADLINE,
+        abandoned=stay_if_never_begun,
+        icon="arrows-move",
+        status=Status.MIGRATING,
+    )
+)
+# The platform asks for it when the host of a VM is certainly off (`recovery.py`). What was under way there is void.
+VM_RECOVER = declare(
+    Verb(
+        "vm.recover",
+        _("Recover on another host"),
+        _("Recovering"),
+        permission="admin",
+        obstacle=_host_must_be_off,
+        firm=True,
+        supersedes=True,
+        supersedes_itself=True,  # the host to which it was on its way died, too
+        cancel=Cancel.NEVER,
+        deadline=timedelta(minutes=15),
+        icon="arrows-shuffle",
+        status=Status.RECOVERING,
+    )
+)
+VM_SET_HA_PRIORITY = declare(
+    Verb(
+        "vm.set_ha_priority",
+        _("Set HA priority"),
+        _("Setting HA priority"),
+        permission="manage",
+        states=ANY_STATE,
+        exclusive=False,
+        icon="shield-check",
+    )
+)
 VM_RENAME = declare(rename_verb("vm"))
+# Of a VM that runs it prepares what the next restart does.
+VM_RESIZE = declare(
+    Verb(
+        "vm.resize",
+        pgettext_lazy("a VM", "Resize"),
+        _("Resizing"),
+        permission="manage",
+        obstacle=_must_be_settled,
+        abandoned=forget_resize,
+        icon="adjustments-horizontal",
+        status=Status.RESIZING,
+    )
+)
+VM_HOT_ADD = declare(
+    Verb(
+        "vm.hot_add",
+        _("Hot add CPU and memory"),
+        _("Resizing"),
+        permission="manage",
+        obstacle=_must_be_growable,
+        abandoned=forget_hot_add,
+        icon="cpu-2",
+        status=Status.RESIZING,
+    )
+)
+VM_DISCARD_RESIZE = declare(
+    Verb(
+        "vm.discard_resize",
+        _("Discard prepared resize"),
+        _("Discarding"),
+        permission="manage",
+        obstacle=_must_be_prepared,
+        icon="minus",
+    )
+)
 VM_RETRY = declare(retry_verb("vm"))
 VM_DELETE = declare(delete_verb("vm", cancel=Cancel.ANY_TIME, taken_back=_want_what_is_seen))
 
@@ -160,12 +334,24 @@ VM_SNAPSHOT_DISKS = declare(
     )
 )
 
+# The operation is that of the new image.
+VM_CREATE_IMAGE = declare(
+    Verb(
+        "vm.create_image",
+        _("Create image"),
+        _("Creating image"),
+        permission="manage",
+        creates=True,
+        icon="disc",
+    )
+)
+
 IMAGE_IMPORT = declare(
     Verb(
         "image.import",
         _("Import image"),
         _("Importing"),
-        permission="admin",
+        permission="manage",
         on_resource=False,
         deadline=IMPORT_DEADLINE,
         retried_by="retry",
@@ -173,16 +359,37 @@ IMAGE_IMPORT = declare(
         status=Status.IMPORTING,
     )
 )
-IMAGE_RETRY = declare(
-    retry_verb(
-        "image",
-        doing=_("Importing"),
+IMAGE_CAPTURE = declare(
+    create_verb("image", _("Create image from a VM"), name="image.capture", deadline=IMPORT_DEADLINE)
+)
+IMAGE_RETRY = declare(retry_verb("image", deadline=IMPORT_DEADLINE))
+# Its operation is that of the new image; the tenant's own stays.
+IMAGE_COPY_TO_BASE = declare(
+    Verb(
+        "image.copy_to_base",
+        _("Copy to base image"),
+        _("Creating"),
         permission="admin",
+        creates=True,
+        obstacle=_must_be_own,
         deadline=IMPORT_DEADLINE,
-        status=Status.IMPORTING,
+        retried_by="retry",
+        icon="clipboard",
+        status=Status.CREATING,
     )
 )
 IMAGE_RENAME = declare(rename_verb("image"))
+IMAGE_EDIT_TRAITS = declare(
+    Verb(
+        "image.edit_traits",
+        _("Edit traits"),
+        _("Changing"),
+        permission="manage",
+        states=ANY_STATE,
+        exclusive=False,
+        icon="tag",
+    )
+)
 # In further storage clusters. VMs are created from the image meanwhile, and it can be copied to several at a time.
 IMAGE_COPY = declare(
     Verb(
@@ -217,6 +424,30 @@ KEY_PAIR_CREATE = declare(
 )
 KEY_PAIR_RENAME = declare(rename_verb("key_pair"))
 KEY_PAIR_DELETE = declare(immediate_delete_verb("key_pair"))
+
+VM_SAVE_TEMPLATE = declare(
+    Verb(
+        "vm.save_template",
+        _("Save as template"),
+        _("Saving"),
+        permission="manage",
+        exclusive=False,
+        creates=True,
+        icon="template",
+    )
+)
+VM_TEMPLATE_CREATE = declare(create_verb("vm_template", _("Create VM template"), retried_by=""))
+VM_TEMPLATE_SAVE_VERSION = declare(
+    Verb(
+        "vm_template.save_version",
+        _("Save new version"),
+        _("Saving"),
+        permission="manage",
+        icon="square-check",
+    )
+)
+VM_TEMPLATE_RENAME = declare(rename_verb("vm_template"))
+VM_TEMPLATE_DELETE = declare(immediate_delete_verb("vm_template"))
 
 INSTANCE_TYPE_CREATE = declare(
     Verb(

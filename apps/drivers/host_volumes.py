@@ -1,9 +1,11 @@
 """The volumes of all pools a host reaches: directories, and of Ceph what a host has part in."""
 
+from apps.drivers.bounds import Counter
 from apps.drivers.files import FileVolumes
 from apps.drivers.files.snapshots import LiveVolumes
 from apps.drivers.rbd.image_files import RbdImages
-from apps.drivers.specs import ImageInfo, ImageSpec
+from apps.drivers.specs import ImageInfo, ImageSpec, SnapshotSpec
+from apps.drivers.specs.storage import Part
 
 
 class HostVolumes(FileVolumes):
@@ -18,7 +20,17 @@ class HostVolumes(FileVolumes):
             return self._rbd.ensure_image(spec, source)
         return super().ensure_image(spec, source)
 
+    def ensure_delivered(self, spec: ImageSpec, at: int, data: Part) -> Counter:
+        if spec.pool.driver == "rbd":
+            return self._rbd.ensure_delivered(spec, at, data)
+        return super().ensure_delivered(spec, at, data)
+
     def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         if "rbd" in (spec.pool.driver, source.pool.driver):
             return self._rbd.ensure_image_copy(spec, source)
         return super().ensure_image_copy(spec, source)
+
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        if spec.pool.driver == "rbd":
+            return self._rbd.ensure_image_from_snapshot(spec, source)
+        return super().ensure_image_from_snapshot(spec, source)

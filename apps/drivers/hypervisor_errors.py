@@ -17,6 +17,16 @@ def missing_vm(vm_id: str) -> DriverError:
     )
 
 
+def missing_firmware() -> DriverError:
+    """The host has no UEFI firmware of the kind that the VM starts with."""
+    return DriverError(
+        _("The host has no UEFI firmware for this VM."),
+        code="hypervisor.no_firmware",
+        permanent=True,
+        hint=_("Install the host’s UEFI firmware (Debian: ovmf), then retry."),
+    )
+
+
 def missing_volume(vm_id: str, volume_id: str) -> DriverError:
     """A disk of the VM is not there."""
     return DriverError(
@@ -68,6 +78,17 @@ def taken_nic_slot(vm_id: str, slot: int) -> DriverError:
     )
 
 
+def no_head_room(vm_id: str, vcpu: int, memory_mib: int) -> DriverError:
+    """The VM was not started so that it can grow that far."""
+    return DriverError(
+        _("VM %(vm_id)s can grow to %(vcpu)s vCPUs and %(memory)s MiB while it runs, no further."),
+        values={"vm_id": vm_id, "vcpu": vcpu, "memory": memory_mib},
+        code="hypervisor.no_head_room",
+        permanent=True,
+        hint=_("Restart the VM to apply the new size."),
+    )
+
+
 def unguarded_nic(vm_id: str, words: str) -> DriverError:
     """A NIC was plugged in, and the host could not be guarded against it: it stays disconnected."""
     return DriverError(
@@ -95,6 +116,27 @@ def silent_guest_agent(vm_id: str) -> DriverError:
         values={"vm_id": vm_id},
         code="hypervisor.guest_agent_silent",
         hint=_("Check the guest agent in the VM. The platform retries automatically."),
+    )
+
+
+def no_guest_agent(vm_id: str) -> DriverError:
+    """No guest agent has opened its end of the channel: the guest still boots, or has none."""
+    return DriverError(
+        _("VM %(vm_id)s has no running guest agent."),
+        values={"vm_id": vm_id},
+        code="hypervisor.no_guest_agent",
+        hint=_("Wait until the guest has started. If it has no guest agent, install qemu-guest-agent."),
+    )
+
+
+def refused_password(vm_id: str, user: str) -> DriverError:
+    """The guest agent refused to set the password: no such user, or the guest forbids it."""
+    return DriverError(
+        _("The guest of VM %(vm_id)s refused the new password of %(user)s."),
+        values={"vm_id": vm_id, "user": user},
+        code="hypervisor.password_refused",
+        permanent=True,
+        hint=_("Check that the user exists and that the guest agent may set passwords."),
     )
 
 
@@ -148,4 +190,57 @@ def senseless_answer(host: str) -> DriverError:
         values={"host": host},
         code="host.broken_answer",
         hint=_("Update the host’s agent, or enrol the host again."),
+    )
+
+
+def already_here(vm_id: str) -> DriverError:
+    """A VM that is to arrive is defined on the host already. The next attempt looks where it is, and clears that."""
+    return DriverError(
+        _("VM %(vm_id)s is already defined on the host."),
+        values={"vm_id": vm_id},
+        code="hypervisor.already_here",
+        hint=_("The platform checks where the VM runs, and retries."),
+    )
+
+
+def cpu_lacks(vm_id: str, features: str) -> DriverError:
+    """The host a VM is to move to has processors that lack what the guest uses."""
+    return DriverError(
+        _("The target host’s CPU lacks features that VM %(vm_id)s uses: %(features)s."),
+        values={"vm_id": vm_id, "features": features},
+        code="hypervisor.cpu_lacks",
+        permanent=True,
+        hint=_("Choose a host with the same or a newer CPU. Or stop the VM and migrate it then."),
+    )
+
+
+def migration_failed(vm_id: str, words: str) -> DriverError:
+    """The hypervisors have given a migration up."""
+    return DriverError(
+        _("The migration of VM %(vm_id)s failed: %(words)s"),
+        values={"vm_id": vm_id, "words": words},
+        code="hypervisor.migration_failed",
+        permanent=True,
+        hint=_("The VM stays on its host. See the libvirt logs of both hosts, then retry."),
+    )
+
+
+def migration_cancelled(vm_id: str) -> DriverError:
+    """Somebody had the migration given up."""
+    return DriverError(
+        _("The migration of VM %(vm_id)s was cancelled."),
+        values={"vm_id": vm_id},
+        code="hypervisor.migration_cancelled",
+        permanent=True,
+        hint=_("The VM stays on its host."),
+    )
+
+
+def failed_host(name: str) -> DriverError:
+    """The host is off for certain, and its VMs are started elsewhere: nothing may start there before it is back."""
+    return DriverError(
+        _("Host %(host)s is marked as off."),
+        values={"host": name},
+        code="host.marked_off",
+        hint=_("The task goes on when the host has been taken back."),
     )

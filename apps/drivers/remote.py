@@ -51,6 +51,8 @@ class RemoteHost:
         self._post = post
         self._timeout = timeout
         self._bulkhead = Bulkhead()
+        #: Called right before a change is ordered; raises `DriverError` when none may be any more.
+        self.before_change: Callable[[], None] = lambda: None
 
     def driver(self, protocol: Callable[..., P], fence: Fence | None = None) -> P:
         """Return the host's driver of a protocol; its changes carry `fence`."""
@@ -87,6 +89,8 @@ class RemoteHost:
         return result
 
     def _ask(self, verb: Verb, subject: str, raw: bytes, fence: Fence | None, life: bytes) -> Answer:
+        if verb.changes:
+            self.before_change()
         id, started = uuid.uuid4().hex, time.monotonic()
         order = Order(
             id, verb.name, subject, raw, time.time() + self._timeout, fence if verb.changes else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from apps.drivers.bounds import Counter, Mark, Measure, Moment, Number, Version, check_moment
 from apps.drivers.orders import REPORT
 from apps.drivers.sealing import Seal
-from apps.drivers.specs import HostObservation
+from apps.drivers.specs import HostObservation, PeerReport
 
 if TYPE_CHECKING:
     import redis
@@ -24,7 +24,8 @@ KEPT_SECONDS = 60
 LIFE_BYTES = 64
 """So much of what a host says about its agent's start is compared."""
 HEARTBEAT = "heartbeat"
-"""Purpose of the seal."""
+PEERS = "peers"
+"""Purposes of the seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ class Heartbeat:
 def heartbeat_key(host: str) -> str:
     """Return the Redis key of a host's last heartbeat."""
     return f"host.{host}.heartbeat"
+
+
+def peers_key(host: str) -> str:
+    """Return the Redis key of what a host last read of its peers' heartbeats."""
+    return f"host.{host}.peers"
 
 
 def report_key(host: str) -> str:
@@ -114,6 +120,11 @@ def write_report(client: "redis.Redis", host: str, seal: Seal, report: HostRepor
 def write_heartbeat(client: "redis.Redis", host: str, seal: Seal, beat: Heartbeat) -> None:
     """Leave a heartbeat."""
     client.set(heartbeat_key(host), seal.close(HEARTBEAT, beat), ex=KEPT_SECONDS)
+
+
+def write_peers(client: "redis.Redis", host: str, seal: Seal, report: PeerReport) -> None:
+    """Leave what a host has read of its peers' heartbeats."""
+    client.set(peers_key(host), seal.close(PEERS, report), ex=KEPT_SECONDS)
 
 
 def heartbeat(report: HostReport, report_at: datetime) -> Heartbeat:

@@ -41,6 +41,15 @@ def missing_source(source: str) -> DriverError:
     )
 
 
+def delivery_lost() -> DriverError:
+    """The file that was delivered for an image is gone from its host, or not whole there."""
+    return DriverError(
+        _("The delivered image file is not complete on the host."),
+        code="volumes.delivery_lost",
+        hint=_("The platform delivers the file again automatically."),
+    )
+
+
 def refused_source(source: str) -> DriverError:
     """The file to import is not a plain file of the pool's import directory, with that one name."""
     return DriverError(

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import redis
@@ -19,22 +20,28 @@ from django.utils.translation import gettext_noop as _
 
 from apps.accounts.secrets import unseal
 from apps.drivers.errors import DriverError
+from apps.drivers.hypervisor_errors import failed_host
 from apps.drivers.memory import (
     HostCapacity,
+    MemoryController,
     MemoryFabric,
     MemoryHypervisor,
+    MemoryMigrations,
     MemoryVolumes,
     RedisWorld,
     World,
+    memory_peers,
     memory_report,
     memory_usage,
 )
 from apps.drivers.orders import Fence
-from apps.drivers.protocols import Fabric, Hypervisor, Volumes
-from apps.drivers.reports import HostReport
-from apps.drivers.specs import PoolObservation, PoolSpec, VolumeSpec
+from apps.drivers.protocols import Controller, Fabric, Hypervisor, Migrations, Volumes
+from apps.drivers.redfish import ControllerAccess, RedfishController
+from apps.drivers.reports import KEPT_SECONDS, HostReport
+from apps.drivers.specs import PeerReport, PoolObservation, PoolSpec, VolumeSpec
 from apps.drivers.usage import USAGE, UsageReading
 from apps.infrastructure import ceph, report_inbox
+from apps.infrastructure.failed_hosts import is_failed
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.infrastructure.redis_connection import redis_client
 from apps.infrastructure.selectors import host_in_reach
@@ -59,9 +66,34 @@ def hypervisor(host: Host, run: OperationContext | None) -> Hypervisor:
     return host_driver(host).hypervisor(host, _fence(run))
 
 
+def hypervisor_of_failed(host: Host, run: OperationContext) -> Hypervisor:
+    """Return the hypervisor of a host that is being taken back, to which nobody else may send changes."""
+    if host.driver == "agent":
+        return _remote(host, failed=True).hypervisor(_fence(run) or _LOOKING)
+    return hypervisor(host, run)
+
+
+def controller(host: Host) -> Controller:
+    """Return the management controller of a host that has one."""
+    return HOST_DRIVERS[host.driver].controller(host)
+
+
 def volumes(cluster: StorageCluster, run: OperationContext | None, *, host: Host | None = None) -> Volumes:
     """Return the volumes of a storage cluster as `host` reaches them; without one, as any host of the region does."""
     return STORAGE_DRIVERS[cluster.driver](cluster, run, host)
+
+
+def migrations(source: Host, target: Host) -> Migrations:
+    """Return what moves running VMs from one host to another. Raises DriverError between hosts of two drivers."""
+    if source.driver != target.driver:
+        raise DriverError(
+            _("Hosts %(source)s and %(target)s cannot exchange VMs."),
+            values={"source": source.name, "target": target.name},
+            code="host.other_driver",
+            permanent=True,
+            hint=_("Choose another host."),
+        )
+    return host_driver(source).migrations(source, target)
 
 
 def probe_pool(spec: PoolSpec, key: str) -> PoolObservation:
@@ -141,24 +173,42 @@ def _post() -> OrderQueue:
     return OrderQueue(settings.CELERY_BROKER_URL)
 
 
-def _remote(host: Host) -> RemoteHost:
+def _remote(host: Host, *, failed: bool = False) -> RemoteHost:
     with _making:
-        return _remote_named(host.name, host.sealed_key)
+        return _remote_named(host.name, host.sealed_key, failed)
 
 
 @cache
-def _remote_named(name: str, sealed_key: str) -> RemoteHost:
+def _remote_named(name: str, sealed_key: str, failed: bool) -> RemoteHost:
     from apps.drivers.remote import RemoteHost
 
-    return RemoteHost(name, redis_client(), unseal(sealed_key), _post())
+    def refuse_failed() -> None:
+        if is_failed(name):
+            raise failed_host(name)
+
+    remote = RemoteHost(name, redis_client(), unseal(sealed_key), _post())
+    if not failed:
+        remote.before_change = refuse_failed
+    return remote
 
 
 def _fence(run: OperationContext | None) -> Fence | None:
     return Fence(run.operation.sequence, run.operation.attempt) if run else None
 
 
+def _redfish(host: Host) -> Controller:
+    row = host.controller
+    return RedfishController(ControllerAccess(row.url, row.user, unseal(row.sealed_password), row.authority))
+
+
 def _agent_hypervisor(host: Host, fence: Fence | None) -> Hypervisor:
     return _remote(host).hypervisor(fence=fence or _LOOKING)
+
+
+def _libvirt_migrations(source: Host, target: Host) -> Migrations:
+    from apps.drivers.libvirt.migration import LibvirtMigrations
+
+    return LibvirtMigrations(source.address or "", target.address or "", Path(settings.LIBVIRT_PKI))
 
 
 def _reaching(cluster: StorageCluster, host: Host | None) -> Host:
@@ -212,6 +262,10 @@ def _memory_hypervisor(host: Host, fence: Fence | None) -> Hypervisor:
     return MemoryHypervisor(memory_world(), host.name, memory_capacity(host), fence=fence)
 
 
+def _memory_migrations(source: Host, target: Host) -> Migrations:
+    return MemoryMigrations(memory_world(), source.name, target.name)
+
+
 def _memory_volumes(cluster: StorageCluster, run: OperationContext | None, host: Host | None) -> Volumes:
     _reaching(cluster, host)
     return MemoryVolumes(memory_world(), fence=_fence(run))
@@ -226,23 +280,63 @@ def _memory_usage(host: Host, message: bytes | None) -> UsageReading | None:
     return memory_usage(memory_world(), host.name, memory_capacity(host))
 
 
+def _memory_heard(hosts: Sequence[Host]) -> dict[str, report_inbox.LastHeard]:
+    answering = _memory_peers(hosts)
+    return {
+        host.name: report_inbox.LastHeard(0.0 if host.name in answering else KEPT_SECONDS, often=True)
+        for host in hosts
+    }
+
+
+def _memory_peers(hosts: Sequence[Host]) -> dict[str, PeerReport]:
+    found = {host.name: memory_peers(memory_world(), host.name) for host in hosts}
+    return {name: report for name, report in found.items() if report is not None}
+
+
 def _memory_fabric(region: Region, guard: Guard | None) -> Fabric:
     return MemoryFabric(memory_world(), guard)
 
 
 @dataclass(frozen=True)
 class HostDriver:
-    """What drives a host. usage: from the message that its agent left. screen_host: where its VNC servers listen."""
+    """What drives a host.
+
+    usage: from the message that its agent left. screen_host: where its VNC servers listen. heard: when anything came
+    from hosts. peers: what they last read of their peers' heartbeats. migrations: from a host to another of the same
+    driver.
+    """
 
     hypervisor: Callable[[Host, Fence | None], Hypervisor]
     reports: Callable[[Sequence[Host]], list[tuple[Host, HostReport]]]
     usage: Callable[[Host, bytes | None], UsageReading | None]
     screen_host: Callable[[Host], str | None]
+    migrations: Callable[[Host, Host], Migrations]
+    heard: Callable[[Sequence[Host]], dict[str, report_inbox.LastHeard]]
+    peers: Callable[[Sequence[Host]], dict[str, PeerReport]]
+    controller: Callable[[Host], Controller]
 
 
 HOST_DRIVERS = {
-    "agent": HostDriver(_agent_hypervisor, _agent_reports, _agent_usage, lambda host: host.address),
-    "memory": HostDriver(_memory_hypervisor, _memory_reports, _memory_usage, lambda host: host.name),
+    "agent": HostDriver(
+        _agent_hypervisor,
+        _agent_reports,
+        _agent_usage,
+        lambda host: host.address,
+        _libvirt_migrations,
+        report_inbox.last_heard,
+        report_inbox.peer_reports,
+        _redfish,
+    ),
+    "memory": HostDriver(
+        _memory_hypervisor,
+        _memory_reports,
+        _memory_usage,
+        lambda host: host.name,
+        _memory_migrations,
+        _memory_heard,
+        _memory_peers,
+        lambda host: MemoryController(memory_world(), host.name),
+    ),
 }
 #: The volumes of a storage cluster, by a host that reaches it, or by any, where the driver needs one.
 STORAGE_DRIVERS: dict[str, Callable[[StorageCluster, OperationContext | None, Host | None], Volumes]] = {

@@ -42,7 +42,7 @@ SELECT r.name, r.state, r.error, h.last_report_at,
        CASE WHEN r.state <> 'ready' THEN 'not_ready'
             WHEN h.last_report_at IS NULL OR h.last_report_at <=  -- as `silent_since` in reachability.py
                  least((SELECT at FROM infrastructure_collection), statement_timestamp())
-                 - make_interval(secs => %(silence)s) THEN 'out_of_reach'
+                 - make_interval(secs => %(silence)s) OR h.failure <> '' THEN 'out_of_reach'
             WHEN NOT h.accepts_vms THEN 'closed'
             WHEN h.memory_capacity_mib - h.memory_reserved_mib < %(memory)s THEN 'memory'
             WHEN h.vcpu_capacity - h.vcpu_reserved < %(vcpu)s THEN 'vcpu'

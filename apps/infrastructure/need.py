@@ -11,3 +11,11 @@ class Need:
 
     vcpu: int
     memory_mib: int
+
+    def larger(self, other: Need) -> Need:
+        """Return the larger of both in each."""
+        return Need(max(self.vcpu, other.vcpu), max(self.memory_mib, other.memory_mib))
+
+    def beyond(self, other: Need) -> Need:
+        """Return what this takes more than another, in each."""
+        return Need(max(self.vcpu - other.vcpu, 0), max(self.memory_mib - other.memory_mib, 0))

@@ -15,11 +15,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from django.db.models import F, FloatField, QuerySet, Value
+from django.db.models import F, FloatField, Q, QuerySet, Value
 from django.db.models.functions import Cast, Greatest
 
+from apps.infrastructure import survival
 from apps.infrastructure.capacity_forecast import capacity_forecast, no_capacity
-from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.models import ComputeCluster, Failure, Host
 from apps.infrastructure.need import Need
 from apps.infrastructure.reachability import silent_since
 from apps.lifecycle.models import State
@@ -54,17 +55,34 @@ class _Candidate:
         )
 
 
-def place(cluster: ComputeCluster, need: Need, count: int = 1) -> list[UUID]:
-    """Promise room for `count` VMs and return the id of each one's host. Raises NoCapacity, and promises nothing."""
-    if count > 1:
+def place(
+    cluster: ComputeCluster, need: Need, count: int = 1, *, among: Q | None = None, reserved: bool = True
+) -> list[UUID]:
+    """Promise room for `count` VMs and return the id of each one's host. Raises NoCapacity, and promises nothing.
+
+    `among`: what their hosts must be beside that. `reserved`: leave free what the cluster keeps for the loss of hosts;
+    False for VMs that the cluster has already.
+    """
+    keeps = reserved and cluster.spare_hosts > 0
+    if count > 1 or keeps:
         ComputeCluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
+    if keeps:
+        survival.leave_spare(cluster, need, count)
     for _attempt in range(TRIES):
-        chosen = _spread(_candidates(cluster, need, count), need, count)
+        chosen = _spread(_candidates(cluster, need, count, among), need, count)
         if not chosen:
             break
         if _reserve(Counter(chosen), need):
             return chosen
     raise no_capacity(cluster, capacity_forecast(cluster, need), count)
+
+
+def reserve_more(host_id: UUID, more: Need) -> bool:
+    """Promise more room on a host that has a VM already; False, and nothing is promised, when it has too little.
+
+    Call last in the transaction, as with `place`. That the host takes no new VMs does not matter to those it has.
+    """
+    return _reserve(Counter([host_id]), more)
 
 
 def release(host_id: UUID | None, need: Need) -> None:
@@ -77,17 +95,28 @@ def release(host_id: UUID | None, need: Need) -> None:
     )
 
 
+def leave_failed(host_id: UUID, need: Need) -> bool:
+    """Take back the promise of a host that is certainly off; False when it is not, or returns. Call it last."""
+    return bool(
+        Host.objects.filter(pk=host_id, failure=Failure.OFF).update(
+            vcpu_reserved=Greatest(F("vcpu_reserved") - need.vcpu, Value(0)),
+            memory_reserved_mib=Greatest(F("memory_reserved_mib") - need.memory_mib, Value(0)),
+        )
+    )
+
+
 def healthy(cluster: ComputeCluster) -> QuerySet[Host]:
     """Return the hosts of the cluster that take new VMs now."""
     return Host.objects.filter(
         cluster=cluster,
         accepts_vms=True,
+        failure="",
         state=State.READY,
         last_report_at__gt=silent_since(),
     )
 
 
-def _candidates(cluster: ComputeCluster, need: Need, count: int) -> list[_Candidate]:
+def _candidates(cluster: ComputeCluster, need: Need, count: int, among: Q | None) -> list[_Candidate]:
     share = Greatest(
         Cast("vcpu_reserved", FloatField()) / F("vcpu_capacity"),
         Cast("memory_reserved_mib", FloatField()) / F("memory_capacity_mib"),
@@ -95,6 +124,7 @@ def _candidates(cluster: ComputeCluster, need: Need, count: int) -> list[_Candid
     rows = (
         healthy(cluster)
         .filter(
+            among or Q(),
             vcpu_capacity__gte=F("vcpu_reserved") + need.vcpu,
             memory_capacity_mib__gte=F("memory_reserved_mib") + need.memory_mib,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeVar
 
@@ -18,13 +18,32 @@ import redis.exceptions
 from apps.accounts.secrets import unseal
 from apps.drivers.errors import DriverError
 from apps.drivers.orders import REPORT
-from apps.drivers.reports import HEARTBEAT, Heartbeat, HostReport, heartbeat_key, report_key
+from apps.drivers.reports import (
+    HEARTBEAT,
+    KEPT_SECONDS,
+    PEERS,
+    Heartbeat,
+    HostReport,
+    heartbeat_key,
+    peers_key,
+    report_key,
+)
 from apps.drivers.sealing import Seal
+from apps.drivers.specs import PeerReport
 from apps.infrastructure.models import Host
 from apps.infrastructure.redis_connection import redis_client
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LastHeard:
+    """Seconds since anything came from a host's agent. `often`: it also reports its peers' heartbeats every second."""
+
+    seconds: float
+    often: bool
+
 
 #: What a heartbeat, and any other message, has at most: a whole report of as many VMs as there can be has 1 MiB.
 MOST_BYTES_OF_A_HEARTBEAT, MOST_BYTES = 4096, 4 << 20
@@ -40,6 +59,33 @@ def new_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
     beats = _new_beats(hosts)
     _fetch_whole([host for host, beat in beats if not _is_known(host, beat)])
     return [(host, _as_of(beat, whole)) for host, beat in beats if (whole := _whole.get(host.name))]
+
+
+def last_heard(hosts: Sequence[Host]) -> dict[str, LastHeard]:
+    """Return when each host was last heard of, by the clock of Redis."""
+    pipe = redis_client().pipeline(transaction=False)
+    for host in hosts:
+        pipe.pttl(heartbeat_key(host.name))
+        pipe.pttl(peers_key(host.name))
+    left = pipe.execute() if hosts else []
+    pairs = zip(hosts, left[::2], left[1::2], strict=True)
+    return {host.name: _heard(report_ms, peers_ms) for host, report_ms, peers_ms in pairs}
+
+
+def peer_reports(hosts: Sequence[Host]) -> dict[str, PeerReport]:
+    """Return what hosts last read of their peers' heartbeats."""
+    messages = fetch([peers_key(host.name) for host in hosts], MOST_BYTES_OF_A_HEARTBEAT)
+    found = {
+        host.name: opened(host, PEERS, message, PeerReport)
+        for host, message in zip(hosts, messages, strict=True)
+    }
+    return {name: report for name, report in found.items() if report is not None}
+
+
+def _heard(report_ms: int, peers_ms: int) -> LastHeard:
+    """A key that is gone, or never expires, says nothing: then it was longer ago than it is kept."""
+    report, peers = (KEPT_SECONDS - max(ms, 0) / 1000 for ms in (report_ms, peers_ms))
+    return LastHeard(max(min(report, peers), 0.0), often=peers_ms > 0)
 
 
 def fetch(keys: Sequence[str], most_bytes: int = MOST_BYTES) -> list[bytes | None]:

@@ -85,7 +85,7 @@ def sees_hosts(actor: Actor) -> bool:
 def visible_hosts(actor: Actor) -> QuerySet[Host]:
     """Return the hosts; only an admin as such may know of them."""
     if sees_hosts(actor):
-        return Host.objects.select_related("cluster__region", "region")
+        return Host.objects.select_related("cluster__region", "region", "controller")
     return Host.objects.none()
 
 
@@ -120,5 +120,7 @@ def host_in_reach(region_id: int) -> Host | None:
 
     Always the same one while it answers, so that a long job asked for again finds itself already started.
     """
-    fresh = Host.objects.filter(region_id=region_id, state=State.READY, last_report_at__gt=silent_since())
+    fresh = Host.objects.filter(
+        region_id=region_id, state=State.READY, failure="", last_report_at__gt=silent_since()
+    )
     return fresh.order_by("pk").first()

@@ -1,11 +1,13 @@
-"""What admins do to the physical side. None of it has a handler: these changes are rows and nothing else."""
+"""What admins do to the physical side. But for a dead host's fencing and return, these changes are rows only."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
-from apps.lifecycle.verbs import ANY_STATE, Proof, Text, Verb, declare
+from apps.lifecycle.models.status import Status
+from apps.lifecycle.verbs import ANY_STATE, Cancel, Proof, Text, Verb, declare
 
 
 def _must_be_closed(host: Any) -> Text | None:
@@ -38,6 +40,26 @@ def _disks_must_be_refused(cluster: Any) -> Text | None:
 
 def _disks_must_be_accepted(cluster: Any) -> Text | None:
     return None if cluster.accepts_disks else _("The cluster is already closed to new disks.")
+
+
+def _must_be_silent(host: Any) -> Text | None:
+    if host.failure == "off":
+        return _("The host is already marked as off.")
+    if host.liveness == "alive":
+        return _("The host’s agent is reporting.")
+    if host.liveness == "network_fault":
+        return _("The host is running: other hosts read its storage heartbeat. Repair its network.")
+    return None
+
+
+def _must_be_fenceable(host: Any) -> Text | None:
+    if not hasattr(host, "controller"):
+        return _("Set a management controller first.")
+    return _must_be_silent(host)
+
+
+def _must_be_off(host: Any) -> Text | None:
+    return None if host.failure else _("The host is not marked as off.")
 
 
 REGION_CREATE = declare(
@@ -241,5 +263,59 @@ HOST_REMOVE = declare(
         destructive=True,
         removes=True,
         icon="trash",
+    )
+)
+HOST_SET_CONTROLLER = declare(
+    Verb(
+        "host.set_controller",
+        _("Set management controller"),
+        _("Setting management controller"),
+        permission="admin",
+        states=ANY_STATE,
+        exclusive=False,
+        icon="device-heart-monitor",
+        proof=Proof.FRESH,
+    )
+)
+# Requested by the platform when a host is suspected dead, or by an administrator.
+HOST_FENCE = declare(
+    Verb(
+        "host.fence",
+        _("Power off and recover VMs"),
+        _("Fencing"),
+        permission="admin",
+        states=frozenset({State.READY}),
+        obstacle=_must_be_fenceable,
+        destructive=True,
+        cancel=Cancel.BEFORE,
+        deadline=timedelta(minutes=2),
+        icon="wall",
+        status=Status.FENCING,
+    )
+)
+HOST_CONFIRM_OFF = declare(
+    Verb(
+        "host.confirm_off",
+        _("Confirm host is off"),
+        _("Confirming"),
+        permission="admin",
+        states=frozenset({State.READY}),
+        obstacle=_must_be_silent,
+        destructive=True,
+        icon="report",
+    )
+)
+# Requested by the platform when a host that was off reports again.
+HOST_READMIT = declare(
+    Verb(
+        "host.readmit",
+        _("Take back"),
+        _("Returning"),
+        permission="admin",
+        states=frozenset({State.READY}),
+        obstacle=_must_be_off,
+        cancel=Cancel.NEVER,
+        icon="tool",
+        status=Status.RETURNING,
     )
 )

@@ -47,7 +47,8 @@ def possibility(verb: Verb, resource: Resource, running: Operation | None) -> Po
     """Judge one verb on a resource that `running` (or nothing) holds."""
     if running is not None and verb.exclusive:
         held = verb_named(running.verb)
-        if not verb.supersedes or held.rank > verb.rank or running.verb == verb.name:
+        again = running.verb == verb.name and not verb.supersedes_itself
+        if not verb.supersedes or held.rank > verb.rank or again:
             return Possibility(verb, Busy.code, _("%(doing)s is still running.") % {"doing": held.doing})
     if resource.state not in verb.states:
         return Possibility(verb, NotNow.code, _state_reason(resource))

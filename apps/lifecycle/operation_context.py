@@ -121,6 +121,16 @@ class OperationContext:
             self.progress = percent
         self.dirty = True
 
+    def restep(self, template: str, percent: int | None = None, **values: object) -> None:
+        """Write the present step anew: what it says of how far it is has changed. Raises as `step` does."""
+        self.check()
+        if self.steps:
+            kept = {**stored_message(template, values), "attempt": self.operation.attempt}
+            self.steps[-1] = {"at": self.steps[-1]["at"], **kept}
+            self.dirty = True
+        if percent is not None:
+            self.progressed(percent)
+
     def progressed(self, percent: int) -> None:
         """Show how far the present step is, in percent of the whole operation."""
         self.dirty = self.dirty or percent != self.progress

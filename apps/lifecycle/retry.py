@@ -16,7 +16,8 @@ def why_not_retry(operation: Operation) -> str:
         return _("The task is still running.")
     if operation.status == OperationStatus.DONE:
         return _("No failed task to retry.")
-    if not verb_named(operation.verb).exclusive:
+    verb = verb_named(operation.verb)
+    if not (verb.exclusive and verb.repeatable):
         return _("Submit the request again on the resource’s page.")
     return _why_settled(operation)
 

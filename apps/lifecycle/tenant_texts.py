@@ -38,6 +38,10 @@ OWN_TEXT = frozenset({"volumes.image_invalid"})
 
 #: Code of an error → what tenants read.
 CAUSES: dict[str, TenantText] = {
+    **dict.fromkeys(
+        ("host.marked_off", "vm.source_failed", "vm.target_failed"),
+        TenantText(_("The host has failed. Its VMs are recovered."), _WAIT),
+    ),
     **dict.fromkeys(("fabric.unreachable", "fabric.busy"), _NETWORK),
     **dict.fromkeys(
         (
@@ -67,11 +71,42 @@ CAUSES: dict[str, TenantText] = {
     "fabric.security_group_in_use": TenantText(
         _("The security group is still in use."), _("Detach it from all VMs first.")
     ),
+    **dict.fromkeys(
+        (
+            "host.other_driver",
+            "hypervisor.already_here",
+            "hypervisor.cpu_lacks",
+            "hypervisor.migration_cancelled",
+            "hypervisor.migration_failed",
+            "vm.migration_given_up",
+            "vm.migration_too_slow",
+            "vm.migrations_waiting",
+        ),
+        TenantText(_("The VM could not be moved to another host. It keeps running."), _ASK),
+    ),
+    **dict.fromkeys(
+        ("vm.on_two_hosts", "vm.waits_for_migration"),
+        TenantText(_("The VM’s host is being determined. Your administrator has been notified."), _ASK),
+    ),
     **dict.fromkeys(("host.unreachable", "hypervisor.unreachable"), _HOST),
     "hypervisor.slow": _HOST_BUSY,
     "hypervisor.guest_agent_silent": TenantText(
         _("The guest agent in the VM does not answer."),
         _("Check that the guest agent runs in the VM, then retry."),
+    ),
+    **dict.fromkeys(
+        ("vm.no_guest_agent", "hypervisor.no_guest_agent"),
+        TenantText(
+            _("The VM has no running guest agent."),
+            _(
+                "Wait until the guest has started, then retry. If it has no guest agent, install "
+                "qemu-guest-agent in it."
+            ),
+        ),
+    ),
+    "hypervisor.password_refused": TenantText(
+        _("The guest refused the new password of %(user)s."),
+        _("Check that the user exists and that the guest agent may set passwords."),
     ),
     **dict.fromkeys(("host.busy", "host.restarted", "host.still_working"), _HOST_BUSY),
     **dict.fromkeys(
@@ -125,15 +160,34 @@ CAUSES: dict[str, TenantText] = {
     "volumes.snapshot_missing": TenantText(
         _("The snapshot is not available. Your administrator has been notified."), _ASK
     ),
+    "image.checksum_mismatch": TenantText(
+        _("The SHA-256 checksum of the file is %(found)s, not the one given."),
+        _("Upload the file again, or correct the checksum."),
+    ),
+    "image.download_failed": TenantText(
+        _("The image could not be downloaded."), _("Check the address, then retry.")
+    ),
+    "image.download_refused": TenantText(
+        _("The image may not be downloaded from this address."),
+        _("Ask the administrator to allow this source. Or upload the file."),
+    ),
+    "image.upload_gone": TenantText(
+        _("The uploaded file no longer exists."), _("Delete this image, then upload the file again.")
+    ),
     "image.not_copied": TenantText(
         _("Image %(image)s could not be copied to %(cluster)s."), _("Retry to copy the image again.")
     ),
     "image.still_copied": TenantText(
         _("The image is still being copied."), _("Wait until the copy has stopped, then retry.")
     ),
+    "image.source_gone": TenantText(
+        _("What the image is created from no longer exists."),
+        _("Delete the image and create it from another source."),
+    ),
     "volumes.image_missing": TenantText(
         _("The image is not available. Your administrator has been notified."), _ASK
     ),
+    "volumes.delivery_lost": TenantText(_("The upload of the image to the storage was interrupted."), _WAIT),
     "volumes.source_missing": TenantText(_("The image file cannot be read."), _("Upload the image again.")),
     "volumes.image_invalid": TenantText(
         _("The image was rejected."),
@@ -155,6 +209,15 @@ CAUSES: dict[str, TenantText] = {
     ),
     "vm.paused": TenantText(
         _("The guest is paused and cannot shut down."), _("Restart or power off the VM.")
+    ),
+    "vm.not_off": TenantText(
+        _("The VM is running. It cannot move to another host."), _("Stop the VM, then resize it.")
+    ),
+    "vm.disk_out_of_reach": TenantText(
+        _("The VM cannot move to a host with more room. Your administrator has been notified."), _ASK
+    ),
+    "hypervisor.no_head_room": TenantText(
+        _("The VM cannot grow so far while it runs."), _("Restart the VM to apply the new size.")
     ),
     "vm.guest_ignored_shutdown": TenantText(
         _("The guest did not shut down in time."), _("Shut down from inside the guest, or power off the VM.")
@@ -207,6 +270,7 @@ CAUSES: dict[str, TenantText] = {
             "hypervisor.failed",
             "hypervisor.guest_network_invalid",
             "hypervisor.nic_not_guarded",
+            "hypervisor.no_firmware",
             "hypervisor.limits_not_set",
             "volumes.unknown_driver",
             "hypervisor.no_console",
@@ -229,6 +293,9 @@ CAUSES: dict[str, TenantText] = {
 
 #: Template of a step → what tenants read.
 STEPS: dict[str, str] = {
+    "Fencing its disks from %(host)s": _("Fencing the disks"),
+    "Powering off %(host)s by its management controller": _("Powering off the failed host"),
+    "Removing moved VMs from %(host)s": _("Removing moved VMs"),
     "Starting on %(host)s": _("Starting"),
     "Powering off on %(host)s": _("Powering off"),
     "Resuming on %(host)s": _("Resuming"),
@@ -239,7 +306,15 @@ STEPS: dict[str, str] = {
     "Setting the power state on %(host)s": _("Setting the power state"),
     "Looking for the VM on %(host)s": _("Checking the host"),
     "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
+    "Moving to %(host)s": _("Moving to another host"),
     "Attaching on %(host)s": _("Attaching"),
+    "Migrating %(vm)s from %(source)s to %(host)s": _("Migrating"),
+    "Preparing %(host)s": _("Preparing"),
+    "Copying memory to %(host)s": _("Copying memory"),
+    (
+        "Copying memory to %(host)s: %(left)s of %(total)s MiB left, %(speed)s MiB/s, "
+        "expected downtime %(downtime)s ms, guest slowed by %(slowed)s%%"
+    ): _("Copying memory: %(left)s of %(total)s MiB left"),
     "Attaching the NIC on %(host)s": _("Attaching the NIC"),
     "Another machine answers at %(address)s (%(mac)s).": _("Another machine answers at %(address)s."),
     "Connecting VLAN %(vlan)s": _("Connecting to the network"),
@@ -258,6 +333,7 @@ STEPS: dict[str, str] = {
         same: same
         for same in (
             "Applying %(count)s rules",
+            "Waiting for other migrations",
             "Applying to %(name)s",
             "Applying to the network",
             "Changing the routes of %(count)s addresses",
@@ -283,17 +359,27 @@ STEPS: dict[str, str] = {
             "Resizing the disk",
             "Rolling back to %(snapshot)s",
             "Setting the limits",
+            "Setting the password of %(user)s",
             "Taking a snapshot",
             "Taking a snapshot of %(disk)s",
             "Taking snapshots of %(count)s disks",
             "The disk is not attached to this VM any more. Nothing was changed.",
             "Waiting for the guest to release the disk",
             "Requesting a guest shutdown",
+            "Resizing",
+            "Adding vCPUs and memory",
+            "The VM is running. It gets the new size at its next restart.",
             "Applying the security group to %(ip)s",
+            "Replacing the system disk",
             "Resizing the disks",
             "Checking and copying the image",
+            "Downloading the image",
+            "Checking the SHA-256 checksum",
+            "Sending the file to the storage",
             "Copying image %(image)s to %(cluster)s",
             "Copying the image to %(cluster)s",
+            "Copying image %(image)s",
+            "Copying the system disk",
             "Removing the copy in %(cluster)s",
             "Waiting for copies of the image to stop",
             "Connecting to the network",

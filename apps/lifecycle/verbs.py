@@ -64,8 +64,9 @@ class Verb:
     obstacle: a further condition on the row; not asked of what supersedes while it pushes something aside, unless it is
     firm: it does not depend on how far what is pushed aside has come.
     destructive: wants a confirmation that says what goes.
-    supersedes: may push aside an open operation (power off, delete). exclusive: takes the one place for an open
-    operation. deadline: from request to settled, after which the operation fails. icon: name in the icon sprite.
+    supersedes: may push aside an open operation (power off, delete). supersedes_itself: one of the same verb, too.
+    exclusive: takes the one place for an open operation. deadline: from request to settled, after which the operation
+    fails. icon: name in the icon sprite.
     on_resource: False for "create" and the like, which need no existing resource. verb_class: which API keys reach it.
     proof: whether it needs a fresh proof of who asks; no_proof: why it needs none, of verbs about accounts.
     while_acting: whether an administrator acting as the tenant may do it; by default only verbs on resources.
@@ -80,6 +81,7 @@ class Verb:
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
     creates: what it makes is a new resource in the project, so a role on its single resource does not cover it.
     status: the resource's status while it runs, as the API names it (`status.py`).
+    repeatable: whether it can be asked for again with what its operation has kept: not where that was a password.
     is_task: whether it is shown among somebody's tasks; the operation log has it in any case.
     """
 
@@ -105,12 +107,14 @@ class Verb:
     taken_back: Callable[[UUID], object] | None = None
     abandoned: Callable[[Operation], object] | None = None
     retried_by: str = ""
+    supersedes_itself: bool = False
     rank: int = 0
     removes: bool = False
     takes_turns: bool = False
     creates: bool = False
     status: Status = Status.UPDATING
     is_task: bool = True
+    repeatable: bool = True
 
     @property
     def allowed_while_acting(self) -> bool:

@@ -15,9 +15,11 @@ ACCOUNTS = _("Login and sessions")
 NOTICES = _("Notices")
 QUOTAS = _("Quotas of new tenants")
 CONSOLE = _("Consoles")
+VMS = _("Virtual machines")
 NETWORKS = _("Networks")
+IMAGES = _("Images")
 METRICS = _("Metrics")
-GROUPS = (ACCOUNTS, NOTICES, QUOTAS, CONSOLE, NETWORKS, METRICS)
+GROUPS = (ACCOUNTS, NOTICES, QUOTAS, CONSOLE, VMS, NETWORKS, IMAGES, METRICS)
 
 _table: dict[str, Setting[Any]] = {}
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
@@ -35,6 +36,8 @@ from apps.portal.summary import Summary, as_json, call_for, cleaned, errors_at
 PREVIEW = "preview"
 #: In the query of a link to the page: the key of a row whose values fill the form.
 LIKE = "like"
+#: In the query of a POST that only fills in the form: from another form that has the same fields.
+DRAFT = "draft"
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class CreatePage(Page):
     said_when_null: ClassVar[Sequence[str]] = ()
     #: Template of the answer to a preview.
     preview_template: ClassVar[str] = "portal/create_preview.html"
+    #: Another page whose form can be filled in from this one: the button's text and icon, the page's name.
+    elsewhere: ClassVar[tuple[Text, str, str] | None] = None
     #: Template with the kind's own part of the summary; it gets `seen`, the forecast.
     aside: ClassVar[str] = ""
 
@@ -108,6 +113,8 @@ class CreatePage(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Create; or only tell what that would come to."""
         form = self.form(request.POST, request.FILES, actor=self.actor)
+        if DRAFT in request.GET:
+            return self._draw(self.form(actor=self.actor, initial=query_values(request.POST, self.form)))
         if PREVIEW in request.GET:
             return self._preview(form)
         if not form.is_valid():
@@ -186,6 +193,7 @@ class CreatePage(Page):
             "refused": refused,
             "request_id": getattr(self.request, "request_id", ""),
             "back": self.of.url(self.area, "list"),
+            "elsewhere": self.elsewhere and (*self.elsewhere[:2], self._elsewhere_url(self.elsewhere[2])),
             **self.more(form),
             "title": self._title,
             "form_token": new_token(),
@@ -195,6 +203,9 @@ class CreatePage(Page):
     @property
     def _title(self) -> Text:
         return self.title or (self.of.create.label if self.of.create else self.of.one)
+
+    def _elsewhere_url(self, name: str) -> str:
+        return f"{reverse(f'{self.area}:{name}')}?{DRAFT}=1"
 
     def _sections(self, form: BaseForm) -> Sequence[Section]:
         return self.sections or [Section("", list(form.fields))]

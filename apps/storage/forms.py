@@ -10,13 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.accounts.access import may, visible_projects
+from apps.accounts.access import may
 from apps.accounts.labels import MAX_NAME
 from apps.api import limits
 from apps.lifecycle.forecast import quota_reader
 from apps.lifecycle.models import State
 from apps.lifecycle.times import written
-from apps.portal.forms import LabelsForm, RowForm
+from apps.portal.forms import RowForm
+from apps.portal.movable import MovableForm
 from apps.storage.models import Disk, Snapshot
 from apps.storage.qos import MIB, bounds
 from apps.storage.services.create_plan import LEAST_GIB
@@ -145,31 +146,14 @@ class RollBackForm(RowForm):
             del self.fields["snapshot_first"]
 
 
-class RenameDiskForm(LabelsForm, RowForm):
-    """Name, description, and the project where its user has several."""
+class RenameDiskForm(MovableForm):
+    """Of a system disk the project is its VM's."""
 
-    project = forms.TypedChoiceField(label=gettext_lazy("Project"), coerce=UUID, required=False)
+    moves = gettext_lazy("Moves the disk to another project.")
 
-    def prepare(self) -> None:
-        """Offer the projects of the disk's tenant."""
-        if self.row is None:
-            return
-        disk, field = self.row, self.fields["project"]
-        rows = visible_projects(self.actor, "manage").filter(tenant=disk.tenant_id)
-        projects = list(rows.order_by("name").values_list("uid", "name"))
-        if disk.is_system or disk.project_id is None or len(projects) < 2:
-            # A system disk is always in the project of its VM.
-            del self.fields["project"]
-            return
-        assert isinstance(field, forms.TypedChoiceField)
-        field.choices = projects
-        self.initial["project"] = disk.project.uid
-        field.help_text = _("Moves the disk to another project.")
-
-    def clean_project(self) -> UUID | None:
-        """Return None for the project that the disk is in."""
-        chosen: UUID | None = self.cleaned_data["project"] or None
-        return None if chosen == self.row.project.uid else chosen
+    def may_move(self) -> bool:
+        """Return False for a system disk: it is always in the project of its VM."""
+        return self.row is not None and not self.row.is_system
 
 
 class DeleteDiskForm(RowForm):

@@ -28,6 +28,8 @@ def visible_disks(actor: Actor, permission: str = "view") -> QuerySet[Disk]:
     """
     # All rows of this table are disks, but only with the kind named can PostgreSQL walk the index of lists.
     rows = Disk.objects.filter(kind="disk").annotate(snapshot_count=SNAPSHOT_COUNT)
+    if not (actor.is_system or (actor.is_admin and actor.tenant is None)):
+        rows = rows.filter(standby=False)
     return visible(actor, rows, permission).select_related(
         "cluster", "vm", "tenant", "project", "region", "copied_from", "from_snapshot"
     )

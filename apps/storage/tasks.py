@@ -5,6 +5,7 @@ from celery import shared_task
 from apps.infrastructure.connection import TASK
 from apps.storage import observation, speed_rollout
 from apps.storage.copies import follow_copies
+from apps.storage.standby import discard_left
 from apps.storage.trash import purge_clusters
 from apps.storage.unsettled import settle_sizes as settle_unsettled
 
@@ -49,3 +50,9 @@ def settle_sizes() -> None:
 def purge() -> None:
     """Remove for good what was deleted."""
     purge_clusters()
+
+
+@shared_task(name="storage.discard_left", ignore_result=True)
+def discard_disks() -> None:
+    """Delete system disks that no VM has any more."""
+    discard_left()

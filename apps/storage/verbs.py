@@ -40,7 +40,7 @@ def _must_be_data(disk: Any) -> Text | None:
 
 
 def _must_be_free(disk: Any) -> Text | None:
-    if disk.is_system:
+    if disk.is_system and not disk.standby:
         return _("The system disk is deleted with its VM.")
     return _("Detach the disk first.") if disk.vm_id else None
 

@@ -33,6 +33,7 @@ def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str
         "SCLOUD_OVN_CERT": f"{pki}/control.pem",
         "SCLOUD_OVN_KEY": f"{pki}/control.key",
         "SCLOUD_OVN_CA": f"{pki}/ovn-ca.pem",
+        "SCLOUD_LIBVIRT_PKI": f"{pki}/libvirt",
         "SCLOUD_WEB_PORT": str(instance.web_port),
         "SCLOUD_CONSOLE_PORT": str(instance.console_port),
         "SCLOUD_CONSOLE_LISTEN": f"{web_address()}:{instance.console_port}",
@@ -46,6 +47,7 @@ def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str
         "SCLOUD_VNC_CA": f"{pki}/vnc-ca.pem",
         "SCLOUD_SHARED_DIR": str(instance.shared),
         "SCLOUD_STATIC_ROOT": str(instance.var / "static"),
+        "SCLOUD_UPLOAD_DIR": str(instance.var / "uploads"),
     }
     if guest_image is not None:
         values["SCLOUD_GUEST_IMAGE"] = str(guest_image)

@@ -22,7 +22,14 @@ DATA = (
     "python3-venv",
     "python3-cryptography",
 )
-INFRA = ("mmdebstrap", "squashfs-tools", "debian-archive-keyring", "python3-rbd", "python3-rados")
+INFRA = (
+    "mmdebstrap",
+    "squashfs-tools",
+    "debian-archive-keyring",
+    "python3-rbd",
+    "python3-rados",
+    "python3-libvirt",
+)
 NEVER_ENABLED = ("redis-server.service", "nginx.service")  # they would listen after the next boot
 POLICY = Path("/usr/sbin/policy-rc.d")
 OUR_POLICY = "#!/bin/sh\n# scloudstack: only while its packages are being installed\nexit 101\n"

@@ -11,7 +11,11 @@ from onebox.shell import OneboxError, run
 DIRECTORY = ROOT / ".venv"
 PYTHON = DIRECTORY / "bin" / "python"
 SYSTEM_PYTHON = Path("/usr/bin/python3.11")  # Debian's: its python3-rbd and python3-rados fit no other
-DEBIAN_MODULES = ("rbd", "rados")
+DEBIAN_FILES = (
+    *(f"{name}.cpython-311-*.so" for name in ("rbd", "rados", "libvirtmod", "libvirtmod_qemu")),
+    "libvirt.py",
+    "libvirt_qemu.py",
+)
 
 
 def is_ready() -> bool:
@@ -45,14 +49,17 @@ def make(log: Path) -> Path:
 
 
 def link_debian_modules() -> None:
-    """Show the environment two of Debian's extension modules that are on no package index, and nothing else of it."""
+    """Show the environment Debian's bindings of Ceph and libvirt, and nothing else of it.
+
+    The first are on no package index. The tests build libvirt's from source: what they have put there stays.
+    """
     target = DIRECTORY / "lib/python3.11/site-packages"
     if not target.exists():
         return
-    for name in DEBIAN_MODULES:
-        for file in Path("/usr/lib/python3/dist-packages").glob(f"{name}.cpython-311-*.so"):
+    for name in DEBIAN_FILES:
+        for file in Path("/usr/lib/python3/dist-packages").glob(name):
             link = target / file.name
-            if not link.is_symlink():
+            if not link.is_symlink() and not link.exists():
                 link.symlink_to(file)
 
 

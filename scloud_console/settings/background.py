@@ -38,6 +38,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "discard disks of reinstalled VMs": {
+        "task": "storage.discard_left",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "settle sizes of disks": {"task": "storage.settle_sizes", "schedule": 60.0, "options": {"expires": 60}},
     "observe storage's health": {
         "task": "storage.observe_health",
@@ -45,6 +50,17 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3},
     },
     "collect reports": {"task": "infrastructure.collect_reports", "schedule": 2.0, "options": {"expires": 4}},
+    "watch hosts": {"task": "infrastructure.watch_hosts", "schedule": 1.0, "options": {"expires": 2}},
+    "give heartbeat plans": {
+        "task": "infrastructure.give_heartbeat_plans",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "check management controllers": {
+        "task": "infrastructure.check_controllers",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     # Hosts leave counters every 30 s; asked for more often, none is missed and none waits long.
     "collect usage": {"task": "infrastructure.collect_usage", "schedule": 10.0, "options": {"expires": 10}},
     "roll metrics up": {"task": "metrics.roll_up", "schedule": 300.0, "options": {"expires": 300}},
@@ -70,6 +86,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "network.finish_changes",
         "schedule": 10.0,
         "options": {"expires": 10},
+    },
+    "remove expired uploads": {
+        "task": "uploads.remove_expired",
+        "schedule": 600.0,
+        "options": {"expires": 600},
     },
     "recount quotas": {"task": "quotas.recount", "schedule": 60.0, "options": {"expires": 60}},
     "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},

@@ -4,6 +4,7 @@ import os
 from urllib.parse import urlsplit
 
 from scloud_console.settings.data import REDIS_URL
+from scloud_console.settings.environment import BASE_DIR
 
 #: Host and port of the console proxy as browsers reach it; empty: same host, path /console-proxy/.
 CONSOLE_PROXY_PORT = int(os.environ.get("SCLOUD_CONSOLE_PORT", "0"))
@@ -27,10 +28,15 @@ AGENT_CERTIFICATES = os.environ.get("SCLOUD_AGENT_CERTIFICATES", "/etc/scloud/pk
 OVN_CERT = os.environ.get("SCLOUD_OVN_CERT", "")
 OVN_KEY = os.environ.get("SCLOUD_OVN_KEY", "")
 OVN_CA = os.environ.get("SCLOUD_OVN_CA", "")
+#: Directory with the control plane's certificate as libvirt's "pkipath" wants it: workers connect hosts for migrations.
+LIBVIRT_PKI = os.environ.get("SCLOUD_LIBVIRT_PKI", "")
 #: Where simulated ("memory") drivers keep their world: "process" (fast) or "redis" (survives the worker).
 MEMORY_WORLD = os.environ.get("SCLOUD_MEMORY_WORLD", "process")
 #: The Redis that keeps it. It stands for machines, which stay when the broker's data are lost.
 MEMORY_REDIS_URL = os.environ.get("SCLOUD_MEMORY_REDIS") or REDIS_URL
+
+#: Where uploads are kept while they come; all web processes and workers reach it.
+UPLOAD_DIR = os.environ.get("SCLOUD_UPLOAD_DIR") or str(BASE_DIR / "var" / "uploads")
 
 LOGGING = {
     "version": 1,
@@ -44,3 +50,6 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("SCLOUD_LOG_LEVEL", "INFO")},
 }
+
+#: TOML file with links to pages where images are published, for administrators; ours without it.
+IMAGE_CATALOGUE = os.environ.get("SCLOUD_IMAGE_CATALOGUE", "")

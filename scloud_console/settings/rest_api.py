@@ -50,6 +50,8 @@ SPECTACULAR_SETTINGS = {
         "ElasticNicRoleEnum": "apps.network.api.enis.ELASTIC_NIC_ROLES",
         "EipDeliveryEnum": "apps.network.models.Eip.Delivery",
         "PowerEnum": "apps.compute.models.vm.Power",
+        "HaPriorityEnum": "apps.compute.api.vm_bodies.HA_PRIORITIES",
+        "PriorityEnum": "apps.network.models.SecurityGroupRule.Priority",
         "ReachabilityResultEnum": "apps.network.reachability.steps.Result",
     },
 }

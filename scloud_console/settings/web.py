@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "apps.metrics",
     "apps.quotas",
     "apps.infrastructure",
+    "apps.uploads",
     "apps.storage",
     "apps.network",
     "apps.compute",

@@ -20,14 +20,14 @@ from apps.drivers.errors import DriverError
 from apps.drivers.host_verbs import Verb, verbs_of
 from apps.drivers.memory import MemoryHypervisor, MemoryVolumes, World
 from apps.drivers.orders import Fence
-from apps.drivers.protocols import Fabric
+from apps.drivers.protocols import Controller, Fabric, Migration, Migrations
 from apps.drivers.remote import remote_class
 from tests.agent.both_ends import Ends
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import new_id
 
 #: What control workers call themselves; every other protocol is served by agents.
-CALLED_DIRECTLY = {Fabric}
+CALLED_DIRECTLY = {Controller, Fabric, Migration, Migrations}
 HOST_PROTOCOLS: list[Any] = [
     kind
     for kind in vars(protocols).values()
@@ -38,10 +38,17 @@ VERBS = {verb.name: verb for protocol in HOST_PROTOCOLS for verb in verbs_of(pro
 READING = {
     *("hypervisor.status", "hypervisor.open_console", "hypervisor.close_console", "hypervisor.observe"),
     *("hypervisor.screenshot", "hypervisor.disks", "hypervisor.nics", "hypervisor.mounts"),
-    "hypervisor.probe_addresses",
+    *("hypervisor.size", "hypervisor.presence"),
+    *("hypervisor.probe_addresses", "hypervisor.follow_heartbeats"),
     *("volumes.observe", "volumes.inventory", "volumes.ensure_independent"),
 }
-PLAIN: dict[Any, Any] = {bool: True, int: 1, float: 1.5, datetime: datetime(2026, 1, 2, tzinfo=UTC)}
+PLAIN: dict[Any, Any] = {
+    bytes: b"part",
+    bool: True,
+    int: 1,
+    float: 1.5,
+    datetime: datetime(2026, 1, 2, tzinfo=UTC),
+}
 
 
 def made_up(kind: Any) -> Any:

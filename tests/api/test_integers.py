@@ -117,7 +117,8 @@ def _judge(asker: Asker, body: Any, path: Path, value: int, bounds: Bounds) -> I
             yield f"{where}: {status}, but tried first {tried} {forecast}"
 
 
-@pytest.mark.parametrize("row", sorted(API_BODIES))
+# What is sent by tus is no JSON: tests/uploads/test_tus.py.
+@pytest.mark.parametrize("row", sorted(row for row in API_BODIES if not row.startswith("api:tus")))
 def test_a_number_out_of_its_bounds_is_refused_at_its_field_and_in_a_dry_run(row: str, world: World) -> None:
     asker = Asker(world, row)
     wrong: list[str] = []

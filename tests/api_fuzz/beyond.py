@@ -27,6 +27,7 @@ _MOVABLE = (
     "security-groups",
     "snapshots",
     "subnets",
+    "vm-templates",
     "vms",
     "vpcs",
 )
@@ -36,7 +37,15 @@ BEYOND: tuple[Beyond, ...] = (
         "references",
         {
             "POST /vms": "project image instance_type subnet security_group external_security_group key_pairs cluster"
-            " disk_cluster eip new_eip eip_delivery",
+            " disk_cluster eip new_eip eip_delivery template template_version",
+            "POST /vms/{key}/save-template": "template",
+            "POST /vms/{key}/resize": "instance_type",
+            "POST /vms/{key}/hot-add": "instance_type",
+            **dict.fromkeys(
+                ("POST /vm-templates", "POST /vm-templates/{key}/save-version"),
+                "vm image instance_type subnet security_group external_security_group key_pairs cluster"
+                " disk_cluster new_eip eip_delivery",
+            ),
             "POST /vms/{key}/set-security-group": "security_group",
             "POST /disks": "project cluster disk snapshot",
             "POST /disks/{key}/attach": "vm",
@@ -106,6 +115,12 @@ BEYOND: tuple[Beyond, ...] = (
             "GET /reachability": "port",
             "POST /storage-clusters/{key}/set-speed": "iops_most mib_most",
             "POST /eips": "count",
+            "POST /vms": "image instance_type subnet",
+            "POST /vms/{key}/save-template": "name template",
+            **dict.fromkeys(
+                ("POST /vm-templates", "POST /vm-templates/{key}/save-version"),
+                "vm image instance_type subnet",
+            ),
             "POST /eips/{key}/bind": "delivery",
             "POST /external-segments": "physical_network vlan",
         },
@@ -128,6 +143,10 @@ BEYOND: tuple[Beyond, ...] = (
         {
             "POST /instance-types": "vcpu memory_gib",
             "POST /vms": "disk_gib size_gib data_disks",
+            **dict.fromkeys(
+                ("POST /vm-templates", "POST /vm-templates/{key}/save-version"),
+                "disk_gib size_gib data_disks",
+            ),
             "POST /disks": "size_gib",
             "POST /eips": "mbit",
             "POST /eips/{key}/set-bandwidth": "mbit",

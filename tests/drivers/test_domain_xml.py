@@ -4,7 +4,9 @@ import os
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import libvirt
 import pytest
 
 from apps.drivers.errors import DriverError
@@ -15,6 +17,7 @@ from apps.drivers.rbd.client import secret_id
 from apps.drivers.specs import (
     Architecture,
     DiskAttachment,
+    Firmware,
     NicAttachment,
     OsFamily,
     PoolSpec,
@@ -86,6 +89,21 @@ def test_windows_gets_local_time_its_timers_and_one_socket(host: HostSettings) -
         assert enlightened == [] and "hypervclock" not in timers, "emulation has no Hyper-V interfaces"
 
 
+@pytest.mark.requirement("VM-7")
+@pytest.mark.parametrize("vm", [VM, WINDOWS], ids=["linux", "windows"])
+def test_a_vm_that_can_grow_has_places_for_vcpus_and_memory(vm: VmSpec) -> None:
+    domain = ET.fromstring(xml_of(replace(vm, most_vcpu=16, most_memory_mib=16384)))
+    vcpu, memory, most, cell = (
+        domain.find(path) for path in ("vcpu", "memory", "maxMemory", "cpu/numa/cell")
+    )
+    assert vcpu is not None and memory is not None and most is not None and cell is not None
+    assert (vcpu.text, vcpu.get("current")) == ("16", str(vm.vcpu))
+    assert (memory.text, most.text, most.attrib) == ("4096", "16384", {"slots": "16", "unit": "MiB"})
+    assert (cell.get("cpus"), cell.get("memory")) == ("0-15", "4096")
+    topology = domain.find("cpu/topology")
+    assert (topology is not None and topology.get("cores")) == ("16" if vm is WINDOWS else False)
+
+
 def test_linux_gets_utc_and_no_interfaces_of_hyper_v() -> None:
     domain = ET.fromstring(xml_of(host=KVM))
     assert ET.tostring(domain.find("clock"), encoding="unicode").strip() == '<clock offset="utc" />'  # type: ignore[arg-type]
@@ -112,6 +130,66 @@ def test_an_arm_guest_starts_from_uefi_on_a_machine_without_devices_of_a_pc(
     }
 
 
+UEFI, SECURE = replace(VM, firmware=Firmware.UEFI), replace(VM, firmware=Firmware.SECURE_BOOT)
+
+
+@pytest.mark.requirement("VM-1")
+@pytest.mark.parametrize(("vm", "secure"), [(UEFI, "no"), (SECURE, "yes")], ids=["uefi", "secure boot"])
+def test_a_pc_with_uefi_has_pci_express_and_asks_for_the_firmware_that_fits(vm: VmSpec, secure: str) -> None:
+    domain = ET.fromstring(xml_of(vm))
+    system, kind = domain.find("os"), domain.find("os/type")
+    assert system is not None and kind is not None
+    assert (system.get("firmware"), kind.get("machine")) == ("efi", "q35")
+    features = {each.get("name"): each.get("enabled") for each in system.iterfind("firmware/feature")}
+    assert features == {"enrolled-keys": secure, "secure-boot": secure}
+    assert (system.find("loader[@secure='yes']") is not None) == (secure == "yes")
+    assert (domain.find("features/smm[@state='on']") is not None) == (secure == "yes")
+    nic = domain.find("devices/interface/address")
+    assert nic is not None and nic.get("bus") == "0x01"
+    assert domain.find("devices/disk/address") is None
+    ports = domain.findall("devices/controller[@model='pcie-root-port']")
+    assert len(ports) == nic_xml.PLACES + domain_xml.HOTPLUG_PORTS
+
+
+def test_a_vm_with_bios_has_the_machine_it_always_had() -> None:
+    domain = ET.fromstring(xml_of())
+    assert domain.find("os/type[@machine='pc']") is not None
+    assert domain.find("os[@firmware]") is None and domain.find("os/loader") is None
+
+
+@pytest.fixture(scope="module")
+def libvirt_schema() -> Any:
+    """A libvirt that checks a definition against its schema, and knows no machine of its own."""
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)
+    connection = libvirt.open("test:///default")
+    yield connection
+    connection.close()
+
+
+@pytest.mark.requirement("VM-1")
+@pytest.mark.parametrize("family", OsFamily)
+@pytest.mark.parametrize("firmware", Firmware)
+def test_definitions_are_valid_by_the_schema_of_libvirt(
+    libvirt_schema: Any, family: OsFamily, firmware: Firmware
+) -> None:
+    for host in (HOST, KVM):
+        xml = xml_of(replace(VM, os_family=family, firmware=firmware), host)
+        assert not _errors_by_schema(libvirt_schema, xml)
+
+
+def test_the_schema_finds_what_is_wrong(libvirt_schema: Any) -> None:
+    assert _errors_by_schema(libvirt_schema, xml_of(SECURE).replace('name="secure-boot"', 'name="magic"'))
+
+
+def _errors_by_schema(connection: Any, xml: str) -> str:
+    """Return what the schema says; that this libvirt runs no QEMU is no concern of it."""
+    try:
+        connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+    except libvirt.libvirtError as error:
+        return str(error) if error.get_error_code() == libvirt.VIR_ERR_XML_INVALID_SCHEMA else ""
+    return ""
+
+
 @pytest.mark.requirement("EV-2")
 def test_a_disk_keeps_its_place_whichever_others_there_are() -> None:
     last = DiskAttachment(DATA, slot=6)
@@ -128,8 +206,12 @@ def test_a_disk_keeps_its_place_whichever_others_there_are() -> None:
 @pytest.mark.requirement("NI-1", "EN-2")
 @pytest.mark.parametrize(
     ("vm", "places"),
-    [(VM, [(0, 0x03), (0, 0x18), (0, 0x1A), (0, 0x1E)]), (ARM, [(1, 0), (2, 0), (4, 0), (8, 0)])],
-    ids=["x86", "arm"],
+    [
+        (VM, [(0, 0x03), (0, 0x18), (0, 0x1A), (0, 0x1E)]),
+        (ARM, [(1, 0), (2, 0), (4, 0), (8, 0)]),
+        (UEFI, [(1, 0), (2, 0), (4, 0), (8, 0)]),
+    ],
+    ids=["x86", "arm", "uefi"],
 )
 def test_a_nic_keeps_its_place_whichever_others_there_are(vm: VmSpec, places: list[tuple[int, int]]) -> None:
     nics = tuple(NicAttachment(f"port-{slot}", f"02:00:00:00:00:0{slot}", slot=slot) for slot in (0, 1, 3, 7))
@@ -145,17 +227,15 @@ def test_a_nic_keeps_its_place_whichever_others_there_are(vm: VmSpec, places: li
 
 def test_an_attachment_differs_when_its_place_mac_or_mtu_does() -> None:
     nic = NicAttachment("port", "02:00:00:00:00:01", slot=2)
-    made = nic_xml.element(nic, HOST, Architecture.X86)
+    made = nic_xml.element(nic, HOST, express=False)
     for change in ({"slot": 3}, {"mac": "02:00:00:00:00:02"}, {"mtu": 1500}):
-        other = nic_xml.element(replace(nic, **change), HOST, Architecture.X86)
+        other = nic_xml.element(replace(nic, **change), HOST, express=False)
         assert nic_xml.differs(made, other)
-    assert not nic_xml.differs(
-        made, nic_xml.element(replace(nic, mac=nic.mac.upper()), HOST, Architecture.X86)
-    )
+    assert not nic_xml.differs(made, nic_xml.element(replace(nic, mac=nic.mac.upper()), HOST, express=False))
 
 
 def test_a_link_goes_down_and_up() -> None:
-    made = nic_xml.element(NicAttachment("port", "02:00:00:00:00:01"), HOST, Architecture.X86)
+    made = nic_xml.element(NicAttachment("port", "02:00:00:00:00:01"), HOST, express=False)
     down = ET.fromstring(nic_xml.with_link(made, up=False))
     assert nic_xml.is_up(made) and not nic_xml.is_up(down)
     assert nic_xml.is_up(ET.fromstring(nic_xml.with_link(down, up=True)))

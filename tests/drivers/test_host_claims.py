@@ -20,6 +20,7 @@ from apps.drivers.host_verbs import verbs_of
 from apps.drivers.orders import Answer
 from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.reports import Heartbeat, HostReport
+from apps.drivers.specs.heartbeat import PeerReport
 from apps.drivers.specs.storage import HealthCheck, PoolHealth
 from apps.drivers.usage import UsageReading
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.requirement("SE-6")
 ROOT = Path(__file__).parents[2]
 VERBS = [*verbs_of(Hypervisor).values(), *verbs_of(Volumes).values()]
 #: All that is opened with a host's key.
-MESSAGES = [HostReport, Heartbeat, UsageReading, Answer, *(verb.result for verb in VERBS)]
+MESSAGES = [HostReport, Heartbeat, PeerReport, UsageReading, Answer, *(verb.result for verb in VERBS)]
 
 CLAIMS, FILES = "tests/infrastructure/test_claims.py", "tests/drivers/test_host_claims.py"
 BOUND = f"{FILES}::test_every_field_is_bounded"
@@ -43,6 +44,9 @@ ENROLLED = f"{CLAIMS}::test_capacity_beyond_what_was_enrolled_is_not_given_out"
 POOL = "tests/storage/test_disks.py::test_a_pool_with_more_in_use_than_it_has_is_not_believed"
 ORPHANS = "tests/reconciliation/test_rules.py"
 ATTACHMENTS = "tests/reconciliation/test_attachments.py::test_a_host_can_say_nothing_of_another_hosts_vms"
+PEER = (
+    "tests/infrastructure/test_host_watch.py::test_a_liar_has_no_host_fenced_that_is_heard_or_read_by_others"
+)
 NICS = "tests/reconciliation/test_plugged_nics.py::test_a_host_can_say_nothing_of_another_hosts_vms"
 
 #: Field → (what it is compared with, the test).
@@ -88,6 +92,14 @@ COMPARED: dict[str, tuple[str, str]] = {
     "VmStatus.resumable": ("only itself: it is the host's to say", BOUND),
     "VmStatus.guest_agent": ("only itself: it is the host's to say", BOUND),
     "VmStatus.disks": ("rows of disks of VMs on this host; a difference is a finding", ATTACHMENTS),
+    **dict.fromkeys(
+        ("VmSize.vcpu", "VmSize.memory_mib", "VmSize.most_vcpu", "VmSize.most_memory_mib"),
+        ("the size of the row before, of a VM on this host", BOUND),
+    ),
+    **dict.fromkeys(
+        ("Arrival.seed", "Arrival.screen_host"),
+        ("nothing: written into the definition on the host that says it, by libvirt, as text", BOUND),
+    ),
     "ReportedDisk.id": ("rows of disks of VMs on this host", ATTACHMENTS),
     "ReportedDisk.size_bytes": ("the size of the row; a difference is a finding", BOUND),
     "ReportedDisk.iops": ("the limit of the row; a difference is a finding", BOUND),
@@ -95,6 +107,14 @@ COMPARED: dict[str, tuple[str, str]] = {
     "VmStatus.nics": ("rows of NICs of VMs on this host; a difference is a finding", NICS),
     "VmStatus.guest_network": ("the generation that was ordered, for equality; shown only", BOUND),
     "VmStatus.guest_network_reason": ("shown only", BOUND),
+    "PeerReport.sent_at": ("used by nobody: Redis says when it came", BOUND),
+    "PeerReport.own_age": ("used by nobody", BOUND),
+    "PeerReport.peers": ("silent hosts of its own cluster", PEER),
+    "PeerBeat.host": ("silent hosts of its own cluster", PEER),
+    "PeerBeat.age": (
+        "what the others say: the youngest counts; of a host that is heard it says nothing",
+        PEER,
+    ),
     "UsageReading.at": ("our clock", f"{CLAIMS}::test_counters_from_another_time_are_no_samples"),
     "UsageReading.boot_id": ("the one before; another one makes a gap", BOUND),
     "UsageReading.host": ("see its fields", BOUND),

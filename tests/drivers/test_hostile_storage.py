@@ -15,9 +15,9 @@ from onebox.shell import patience
 
 from apps.drivers import tools
 from apps.drivers.errors import DriverError
-from apps.drivers.files import FileVolumes, image_import, qcow2
-from apps.drivers.files.layout import keep_base, keep_private, volume_path
-from apps.drivers.specs import PoolKind, PoolSpec, Power, SnapshotSpec, VmSpec
+from apps.drivers.files import FileVolumes, image_import, qcow2, qemu_img
+from apps.drivers.files.layout import image_path, keep_base, keep_private, volume_path
+from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec, Power, SnapshotSpec, VmSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.volumes import a_copy, a_snapshot
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
@@ -97,6 +97,7 @@ def test_what_stands_in_a_files_place_is_neither_followed_nor_waited_for(
         lambda: volumes.ensure_rolled_back(a_snapshot(volume)),
         lambda: volumes.ensure_volume(a_copy(a_snapshot(volume))),
         lambda: volumes.ensure_image_copy(an_image(pool), image),
+        lambda: volumes.ensure_image_from_snapshot(an_image(pool), a_snapshot(volume)),
         lambda: volumes.ensure_image(image, f"{pool.path}/import/none"),
         lambda: volumes.ensure_volume(a_volume(pool, image)),
         lambda: keep_private(path),
@@ -162,6 +163,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "roll back": lambda volumes, kept: volumes.ensure_rolled_back(kept),
     "grow": lambda volumes, kept: volumes.ensure_volume(replace(kept.volume, size_gib=2)),
     "copy": lambda volumes, kept: volumes.ensure_volume(a_copy(kept)),
+    "image": lambda volumes, kept: volumes.ensure_image_from_snapshot(an_image(kept.volume.pool), kept),
 }
 
 
@@ -214,6 +216,20 @@ def test_a_copy_is_not_thin_over_an_image_that_only_the_header_of_its_source_nam
     copy = replace(a_copy(kept), image_id=new_id())
     with refused("volumes.volume_changed"):
         FileVolumes().ensure_volume(copy)
+
+
+@pytest.mark.requirement("SE-10", "VM-8")
+def test_an_image_does_not_get_what_is_in_an_image_that_only_the_header_names(
+    pool: PoolSpec, kept: SnapshotSpec
+) -> None:
+    """What another tenant's image holds would be the guest's owner's otherwise."""
+    other = new_id()
+    stranger = ImageSpec(other, pool)
+    FileVolumes().observe(pool)
+    qemu_img.create(image_path(stranger), 1 << 20)
+    point_elsewhere(volume_path(kept.volume), Path(f"../images/{other}.qcow2"), "backing file")
+    with refused("volumes.volume_changed"):
+        FileVolumes().ensure_image_from_snapshot(an_image(pool), kept)
 
 
 SNAPSHOT_TABLES = {

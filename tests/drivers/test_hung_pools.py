@@ -34,7 +34,8 @@ class StoppedVm:
 
     def __init__(self, vm: VmSpec) -> None:
         made = (
-            disk_xml.element(disk, vm.architecture, pool_drivers.describe(disk.volume)) for disk in vm.disks
+            disk_xml.element(disk, pool_drivers.describe(disk.volume), express=vm.is_express)
+            for disk in vm.disks
         )
         self._xml = "".join(ET.tostring(each, encoding="unicode") for each in made)
 
@@ -92,6 +93,7 @@ def test_volumes_of_a_pool_that_hangs_hold_no_thread(tmp_path: Path, monkeypatch
         lambda: volumes.ensure_image(image, f"{pool.path}/import/none"),
         lambda: volumes.ensure_image_absent(image),
         lambda: volumes.ensure_image_copy(image, image),
+        lambda: volumes.ensure_image_from_snapshot(image, snapshot),
         lambda: volumes.observe(pool),
         lambda: volumes.inventory(pool),
     ]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import bz2
-import gzip
 import io
-import lzma
 import os
 import struct
 import subprocess
@@ -175,8 +173,6 @@ def in_tar(member: str) -> Callable[[bytes], bytes]:
     ("pack", "said", "next_step"),
     [
         (lambda raw: b"", "is empty", "Upload"),
-        (lzma.compress, "compressed (xz)", "Decompress the file first"),
-        (gzip.compress, "compressed (gzip)", "Decompress the file first"),
         (bz2.compress, "compressed (bzip2)", "Decompress the file first"),
         (lambda raw: b"\x28\xb5\x2f\xfd" + raw, "compressed (zstd)", "Decompress the file first"),
         (lambda raw: b"PK\x03\x04" + raw, "compressed (zip)", "Decompress the file first"),

@@ -13,6 +13,7 @@ from apps.drivers.specs import OsFamily, PoolSpec, Power, SeedSpec, VmSpec, Volu
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract
 from tests.drivers.contracts.nics import GuestNetworkContract, NicsContract, a_nic, with_nics
+from tests.drivers.contracts.sizes import SizesContract
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import a_vm, a_volume
 from tests.onebox_fixtures import Onebox
@@ -72,6 +73,10 @@ def data(hypervisor: Hypervisor, volumes: Volumes, pool: PoolSpec, vm: VmSpec) -
 
 class TestLibvirtDisks(DisksContract):
     guest_answers = False  # its system disk is blank
+
+
+class TestLibvirtSizes(SizesContract):
+    """Its guest does nothing: its system disk is blank."""
 
 
 class TestLibvirtNics(NicsContract):

@@ -11,13 +11,21 @@ import pytest
 import redis
 
 from apps.drivers.errors import DriverError
-from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, RedisWorld, World
+from apps.drivers.memory import (
+    MemoryFabric,
+    MemoryHypervisor,
+    MemoryMigrations,
+    MemoryVolumes,
+    RedisWorld,
+    World,
+)
 from apps.drivers.memory.records import VOLUMES
 from apps.drivers.memory.snapshots import CONTENTS
 from apps.drivers.orders import Fence
-from apps.drivers.protocols import Hypervisor
+from apps.drivers.protocols import Hypervisor, Migrations
 from apps.drivers.specs import (
     GuestNetworkReason,
+    MigrationLimits,
     PauseReason,
     PoolKind,
     PoolSpec,
@@ -29,7 +37,9 @@ from apps.drivers.specs import (
 from tests.drivers.contracts.external import ExternalContract
 from tests.drivers.contracts.fabric import FabricContract, refused
 from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract, wait_until_off
+from tests.drivers.contracts.migration import Hosts, MigrationsContract, ended
 from tests.drivers.contracts.nics import GuestNetworkContract, NicsContract, a_network, a_nic, with_nics
+from tests.drivers.contracts.sizes import SizesContract
 from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
 from tests.drivers.samples import a_pool, a_vm, a_volume, a_vpc, new_id
 
@@ -93,6 +103,10 @@ class TestMemoryDisks(DisksContract):
         return volume
 
 
+class TestMemorySizes(SizesContract):
+    pass
+
+
 class TestMemoryNics(NicsContract):
     """The guest releases what it is asked to."""
 
@@ -142,6 +156,33 @@ def test_a_vm_whose_pool_was_full_goes_on_when_there_is_space(
     hypervisor.pause_guest(vm.id, PauseReason.NO_SPACE, cause_gone=True)
     assert hypervisor.status(vm.id).resumable
     assert hypervisor.ensure_resumed(vm.id).paused is PauseReason.NONE
+
+
+class TestMemoryMigrations(MigrationsContract):
+    @pytest.fixture
+    def hosts(self, world: World) -> Hosts:
+        return MemoryHypervisor(world, "host1"), MemoryHypervisor(world, "host2")
+
+    @pytest.fixture
+    def migrations(self, world: World) -> Migrations:
+        self.world = world
+        return MemoryMigrations(world, "host1", "host2")
+
+    def slow_down(self, vm: VmSpec) -> MigrationLimits:
+        self.world.migration_seconds = 1.5
+        return MigrationLimits()
+
+    def test_a_host_that_dies_ends_it(
+        self, world: World, hosts: Hosts, migrations: Migrations, vm: VmSpec
+    ) -> None:
+        hosts[0].ensure_vm(vm)
+        hosts[0].ensure_power(vm.id, Power.ON, boot=1)
+        migration = migrations.start(vm.id, hosts[1].ensure_arrival(vm), MigrationLimits())
+        world.power_cut("host2")
+        ended(migration)
+        with refused("host.unreachable"):
+            migration.result()
+        assert hosts[0].status(vm.id).power is Power.ON
 
 
 class TestMemoryVolumes(VolumesContract, SnapshotsContract):

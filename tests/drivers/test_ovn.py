@@ -337,6 +337,30 @@ def stack() -> Iterator[ExitStack]:
         yield opened
 
 
+@pytest.mark.requirement("CL-6", "EI-5")
+def test_a_port_of_a_vm_that_moves_belongs_to_both_hosts_the_second_silent_until_the_guest_is_there(
+    onebox: Onebox, fabric: OvnFabric
+) -> None:
+    _vpc, subnet = built(fabric)
+    port = a_port(subnet)
+    fabric.ensure(port)
+
+    def options() -> str:
+        return onebox.northbound("get", "Logical_Switch_Port", port.id, "options")
+
+    before = options()
+    fabric.ensure_hosts([port.id], ["host-1", "host-2"])
+    for _ in range(2):
+        assert 'requested-chassis="host-1,host-2"' in options()
+        assert "activation-strategy=rarp" in options()
+        fabric.ensure(port)  # whatever else happens meanwhile
+    fabric.ensure_hosts([port.id], ["host-2"])
+    assert "requested-chassis=host-2" in options()
+    assert "activation-strategy" not in options()
+    fabric.ensure_hosts([port.id], [])
+    assert options() == before
+
+
 def test_processes_that_race_make_one_of_each(northbound: str, stack: ExitStack) -> None:
     fabrics = [stack.enter_context(tidy_fabric(northbound)) for _ in range(4)]
     for fabric in fabrics:

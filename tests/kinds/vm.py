@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apps.compute.models import Vm
-from apps.compute.services import delete, power, snapshot
+from apps.compute.models import Image, InstanceType, Vm
+from apps.compute.services import delete, migration, power, resize, snapshot
 from apps.compute.services.disk_attachment import attach_disk
+from apps.compute.services.guest_password import reset_password
+from apps.compute.services.recovery import recover_vm
+from apps.compute.services.reinstall import reinstall_vm
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
 from apps.drivers.memory import MemoryHypervisor
@@ -21,21 +24,31 @@ from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
 from tests.kinds.vpc import make_vpc
 from tests.reconciliation.planting import stray_domain
+from tests.recovery.crash.dying_hosts import move_to_a_dying_host
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
 from tests.security.words import (
+    A_ADMIN_UNKNOWN,
     A_INSIDE,
     A_INSIDE_CREATE,
+    A_INSIDE_MANAGE,
     A_MANAGE,
     A_OPERATE,
     A_VIEW,
+    ADMIN_INSIDE,
+    P_ADMIN,
     P_CREATE,
     P_MANAGE,
     P_OPERATE,
+    P_VIEW,
     admin,
     api,
     pages,
 )
+
+if TYPE_CHECKING:
+    from tests.security.world import World
+NEW_PASSWORD = "Another-4711"
 
 
 def _create_vm(environment: Environment, _nothing: object = None, **more: Any) -> Operation:
@@ -116,6 +129,12 @@ def _stopped_vm(environment: Environment) -> Vm:
     return made
 
 
+def _stopped_with_snapshots(environment: Environment) -> Vm:
+    """A stopped VM with a data disk, and snapshots of both its disks."""
+    made: Vm = done(power.power_off_vm(environment.owner, _vm_with_all(environment)))
+    return made
+
+
 def _paused_vm(environment: Environment) -> Vm:
     """A VM that its host has paused for want of space, which there is again."""
     made = make_vm(environment)
@@ -131,6 +150,28 @@ def _open_console(environment: Environment, vm: Vm) -> Operation:
     operation = open_console(environment.owner, vm).operation
     assert operation is not None
     return operation
+
+
+def _resize(environment: Environment, vm: Vm) -> Operation:
+    return resize.resize_vm(environment.owner, vm, instance_type=_type_of(vm, 4))
+
+
+def _growable_vm(environment: Environment) -> Vm:
+    """A running VM that was started with room to grow."""
+    Image.objects.filter(pk=environment.image.pk).update(hot_upgrade=True)
+    return make_vm(environment)
+
+
+def _hot_add(environment: Environment, vm: Vm) -> Operation:
+    return resize.hot_add(environment.owner, vm, instance_type=_type_of(vm, 2))
+
+
+def _type_of(vm: Vm, vcpu: int) -> int:
+    return InstanceType.objects.get(cluster=vm.cluster_id, vcpu=vcpu).pk
+
+
+def _larger(world: World) -> dict[str, Any]:
+    return {"instance_type": _type_of(world.vm, 2)}
 
 
 CASE = KindCase(
@@ -152,6 +193,15 @@ CASE = KindCase(
         set_nic_bandwidth=A_MANAGE,
         add_ipv6=A_MANAGE,
         snapshot_disks=A_MANAGE,
+        save_template=A_MANAGE,
+        resize=A_MANAGE,
+        hot_add=A_MANAGE,
+        discard_resize=A_MANAGE,
+        create_image=A_MANAGE,
+        reset_password=A_INSIDE_MANAGE,
+        reinstall=A_INSIDE_MANAGE,
+        migrate=A_ADMIN_UNKNOWN,
+        set_ha_priority=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -164,28 +214,40 @@ CASE = KindCase(
         power_off=P_OPERATE,
         retry=P_MANAGE,
         snapshot_disks=P_MANAGE,
+        create_image=P_MANAGE,
         set_security_group=P_MANAGE,
         set_nic_bandwidth=P_MANAGE,
         add_ipv6=P_MANAGE,
+        save_template=P_MANAGE,
+        resize=P_MANAGE,
+        hot_add=P_MANAGE,
+        discard_resize=P_MANAGE,
+        reset_password=P_MANAGE,
+        reinstall=P_MANAGE,
+        set_ha_priority=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
     | {
         "portal:vm.console GET": P_OPERATE,
+        "portal:vm.migrate GET": P_VIEW,
+        "portal:vm.migrate POST": P_ADMIN,
         "portal:vm.screenshot GET": P_OPERATE,
         "portal:vm.screenshot.file GET": P_OPERATE,
     },
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
-        "add_ipv6 rename delete",
+        acts="start shut_down restart power_off retry snapshot_disks create_image set_security_group "
+        "set_nic_bandwidth add_ipv6 resize hot_add discard_resize reset_password reinstall "
+        "set_ha_priority save_template migrate rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
         ("admin:vm.console GET", "admin:vm.screenshot GET", "admin:vm.screenshot.file GET"),
-        "login 404 404 404 404 404 403  login login login login  403",
-    ),
+        ADMIN_INSIDE,
+    )
+    | {f"admin:vm.{action} POST": ADMIN_INSIDE for action in ("reset_password", "reinstall")},
     key=lambda world: world.vm.pk,
     body=lambda w: {
         "name": "new",
@@ -209,11 +271,25 @@ CASE = KindCase(
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "console": lambda w: {"kind": "browser"},
         "snapshot_disks": lambda w: {"name": "new"},
+        "save_template": lambda w: {"name": "new"},
+        "resize": _larger,
+        "hot_add": _larger,
+        "create_image": lambda w: {"name": "new"},
+        "reset_password": lambda w: {"password": NEW_PASSWORD},
+        "reinstall": lambda w: {"image": str(w.image.pk)},
+        "set_ha_priority": lambda w: {"priority": "high"},
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
         "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "snapshot_disks": lambda w: {"name": "new"},
+        "save_template": lambda w: {"name": "new"},
+        "resize": _larger,
+        "hot_add": _larger,
+        "create_image": lambda w: {"name": "new"},
+        "reset_password": lambda w: {"password": NEW_PASSWORD},
+        "reinstall": lambda w: {"image": str(w.image.pk)},
+        "set_ha_priority": lambda w: {"priority": "high"},
     },
     recipes={
         "create": Recipe(_create_with_parts, _unbound_eip),
@@ -225,6 +301,10 @@ CASE = KindCase(
         "shut_down": Recipe(lambda environment, vm: power.shut_down_vm(environment.owner, vm), make_vm),
         "restart": Recipe(lambda environment, vm: power.restart_vm(environment.owner, vm), make_vm),
         "resume": Recipe(lambda environment, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
+        "recover": Recipe(
+            lambda environment, vm: recover_vm(SYSTEM, vm),
+            lambda environment: move_to_a_dying_host(environment, _connected(environment)),
+        ),
         "finish_first_boot": Recipe(lambda environment, vm: power.finish_first_boot(SYSTEM, vm), make_vm),
         "power_off": Recipe(lambda environment, vm: power.power_off_vm(environment.owner, vm), make_vm),
         "delete": Recipe(_delete, _vm_with_all),
@@ -242,7 +322,23 @@ CASE = KindCase(
         "snapshot_disks": Recipe(
             lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
         ),
+        "resize": Recipe(_resize, _stopped_vm),
+        "hot_add": Recipe(_hot_add, _growable_vm),
         "console": Recipe(_open_console, make_vm),
+        "reset_password": Recipe(
+            lambda environment, vm: reset_password(environment.owner, vm, password=NEW_PASSWORD), make_vm
+        ),
+        "reinstall": Recipe(
+            lambda environment, vm: reinstall_vm(
+                environment.owner,
+                vm,
+                image=environment.image.pk,
+                password=NEW_PASSWORD,
+                delete_snapshots=True,
+            ),
+            _stopped_with_snapshots,
+        ),
+        "migrate": Recipe(lambda environment, vm: migration.migrate_vm(environment.admin, vm), _connected),
         "resync": Recipe(RESYNC, _connected),
         "roll_back": Recipe(ROLL_BACK, make_vm),
         "force_clean": Recipe(FORCE_CLEAN, _connected, gives_up=True),

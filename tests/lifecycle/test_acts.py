@@ -37,6 +37,7 @@ NO_SERVICE = {
     "tenant.recount": "quotas count for the platform, too, which asks nobody",
     "cluster.create": "compute and storage clusters are created by a service each",
     "platform_settings.change_log_in": "a further right that `platform_settings.change` looks at",
+    "image.capture": "requested by `vm.create_image`, which locks the VM and its disk",
     "host.recount": "written by the platform",
     "subnet.recount": "written by the platform",
 }

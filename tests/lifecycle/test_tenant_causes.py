@@ -23,7 +23,16 @@ pytestmark = pytest.mark.requirement("OP-4", "SE-1")
 
 APPS = Path(settings.BASE_DIR) / "apps"
 #: Of hosts only: tenants see none.
-OF_HOSTS = {"host.architecture"}
+OF_HOSTS = {
+    *(
+        "host.architecture",
+        "host.alive_again",
+        "controller.ambiguous",
+        "controller.failed",
+        "controller.refused",
+    ),
+    *("controller.still_on", "controller.strange", "controller.unreachable", "controller.untrusted"),
+}
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def table() -> str:
 
 def _row(verb: Verb) -> str:
     pushes = _PUSHES[verb.rank] if verb.supersedes else ""
-    again = f"`{verb.retry}`" if verb.exclusive else "new request"
+    again = f"`{verb.retry}`" if verb.exclusive and verb.repeatable else "new request"
     return f"| `{verb.name}` | {_time(verb.deadline)} | {_CANCEL[verb.cancel]} | {again} | {pushes} |\n"
 
 
@@ -71,7 +71,8 @@ def test_what_tries_a_verb_again_is_carried_out_too_and_in_the_states_it_leaves(
 def test_what_ends_a_resource_is_possible_in_every_state() -> None:
     ending = [verb for verb in carried_out() if verb.rank]
     kinds = {verb.kind for verb in carried_out() if verb.exclusive}
-    assert {verb.kind for verb in ending} == kinds
+    # A host is removed by rows alone, and keeps its removal waiting no longer than its own operations take.
+    assert {verb.kind for verb in ending} == kinds - {"host"}
     for verb in ending:
         assert verb.supersedes, verb.name
         assert set(verb.states) == {"pending", "ready", "error", "recycled"}, verb.name

@@ -148,7 +148,7 @@ def test_the_page_shows_every_setting_and_saves_only_what_differs(ada: User) -> 
     client = factories.page_client(ada)
     page = client.get("/admin/settings/").content.decode()
     assert all(f'name="{setting.name}"' in page for setting in all_settings())
-    form = {s.name: s.value() for s in all_settings() if s.value() not in (None, False)}
+    form = {s.name: v for s in all_settings() if (v := s.value()) is not None and v is not False}
     answer = client.post("/admin/settings/", form | {"acting_minutes": "45"})
     assert answer.status_code == 302, answer.content
     assert list(PlatformSetting.objects.values_list("name", "changed_by")) == [("acting_minutes", "ada")]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.requirement("UX-14")
 #: Actions with the same meaning for people, whatever the verb is called.
 SAME = {
     "delete": ("remove", "revoke", "delete_copy"),
-    "create": ("derive", "enroll"),
+    "create": ("derive", "enroll", "capture"),
     "rename": ("edit", "change"),
     "disable": ("deactivate",),
     "enable": ("activate",),
@@ -38,6 +38,8 @@ SPECIAL = {
     "eni.set_security_group": "kind security_group",
     "disk.snapshot": "kind snapshot",
     "vm.snapshot_disks": "kind snapshot",
+    "vm.create_image": "kind image",
+    "vm.save_template": "kind vm_template",
     "tenant.set_quotas": "menu quota.list",
     "platform_settings.change": "menu settings",
     "platform_settings.change_log_in": "menu settings",

@@ -18,6 +18,7 @@ from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey, Role, User
 from apps.api.filters import ListFilter
 from apps.compute.models import InstanceType
+from apps.compute.models.vm_template import VmTemplate, VmTemplateVersion
 from apps.compute.services.key_pair import create_key_pair
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
@@ -79,6 +80,9 @@ def add_sample_data(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> N
         snapshot_row(disk_row(tenant, cloud, f"disk-{own.pk}"))
         make_image(cloud.storage, f"image-{own.pk}")
         make_group(region, project)
+        template = VmTemplate.objects.create(kind="vm_template", name=f"template-{own.pk}", **common)
+        chosen = {"instance_type": "1C2G", "image": "Tiny"}
+        VmTemplateVersion.objects.create(template=template, number=1, names=chosen)
         create_key_pair(owner, name=f"pair-{own.pk}", project=project.uid)
         vpc = Vpc.objects.create(kind="vpc", name="more", cidr="10.9.0.0/16", **common)
         third = 2 * (own.pk % 100)

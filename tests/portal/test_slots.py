@@ -250,6 +250,7 @@ def test_an_action_from_above_is_nothing_for_who_may_not(
                 "Security groups",
                 "SSH keys",
                 "EIPs",
+                "VM templates",
                 "Elastic NICs",
             ],
         ),

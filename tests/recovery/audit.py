@@ -166,9 +166,9 @@ def _disks() -> Iterator[str]:
 
 def _reservations() -> Iterator[str]:
     for host in Host.objects.all():
-        total = Vm.objects.filter(host=host).aggregate(vcpu=Sum("vcpu"), memory=Sum("memory_mib"))
+        needs = [vm.need for vm in Vm.objects.filter(host=host)]
         promised = (host.vcpu_reserved, host.memory_reserved_mib)
-        used = (total["vcpu"] or 0, total["memory"] or 0)
+        used = (sum(need.vcpu for need in needs), sum(need.memory_mib for need in needs))
         if promised != used:
             yield f"host {host.name} has promised {promised} (vCPU, MiB), its VMs take {used}"
     for pool in StorageCluster.objects.all():

@@ -37,6 +37,7 @@ from tests.security.words import (
     A_ADMIN_UNKNOWN,
     A_ANYONE,
     A_BULK_OPERATE,
+    A_CREATE,
     A_GIVES,
     A_MANAGE,
     A_MEMBER,
@@ -79,6 +80,17 @@ API: Rows = {
         credentials="401 404 404 ok 404 404 404  403 404 404 404  404",
         bulk="",
     ),
+    **api(
+        "uploads",
+        # Of those who may create in the project.
+        see="401 404 404 404 ok ok ok  ok ok ok ok  ok",
+        create=A_CREATE,
+        delete="401 404 404 404 ok ok ok  403 403 ok ok  ok",
+    ),
+    # By tus, whose header is missing here.
+    "api:tus POST": "401 no 403 403 no no no  403 403 no no  no",
+    "api:tus-one PATCH": "401 404 404 404 no no no  403 no no no  no",
+    "api:tus-one DELETE": "401 404 404 404 no no no  403 no no no  no",
     # What is asked about stands in the query, which is missing here.
     "api:reachability GET": "401 no no no no no no  no no no no  no",
     "api:vpc-ranges GET": A_MEMBER,
@@ -127,6 +139,10 @@ API: Rows = {
         open=A_ADMIN_HIDDEN,
         close=A_ADMIN_HIDDEN,
         renew=A_ADMIN_GIVES,
+        set_controller=A_ADMIN_GIVES,
+        fence=A_ADMIN_HIDDEN,
+        confirm_off=A_ADMIN_HIDDEN,
+        readmit=A_ADMIN_HIDDEN,
         bulk=A_ADMIN,
     ),
     **api("operations", cancel=A_MANAGE, retry=A_MANAGE, bulk=A_BULK_OPERATE),
@@ -398,7 +414,9 @@ ADMIN: Rows = {
         acts="create change permit test set_key set_speed apply_speed open close delete",
     ),
     **admin(
-        "host", read="one tab.vms tab.monitoring tab.activity menu", acts="create open close remove renew_key"
+        "host",
+        read="one tab.vms tab.monitoring tab.activity menu",
+        acts="create open close fence confirm_off readmit set_controller remove renew_key",
     ),
     **admin(
         "tenant",

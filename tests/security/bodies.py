@@ -35,6 +35,7 @@ API_BODIES: dict[str, Body] = {
     "api:saved-views POST": lambda w: {"list": "portal.vm", "name": "mine"},
     "api:saved-views-one PATCH": lambda w: {"name": "mine"},
     "api:instance-types POST": lambda w: {"cluster": w.cluster.pk, "vcpu": 2, "memory_gib": 64},
+    "api:uploads POST": lambda w: {"size": 1, "project": str(w.project.uid)},
     "api:vpc-ranges PUT": lambda w: {"ranges": [{"cidr": "10.0.0.0/8", "min_prefix": 16, "max_prefix": 29}]},
     "api:regions POST": lambda w: {"name": "new", "label": "New", "fabric_driver": "memory"},
     "api:regions-one PATCH": lambda w: {"label": "New"},
@@ -46,6 +47,11 @@ API_BODIES: dict[str, Body] = {
     "api:storage-clusters-set-key POST": lambda w: {"key": CEPH_KEY},
     "api:storage-clusters-set-speed POST": lambda w: {"iops": 500},
     "api:storage-clusters-permit POST": lambda w: {"open_to_all": True, "tenants": []},
+    "api:hosts-set-controller POST": lambda w: {
+        "url": "https://192.0.2.9",
+        "user": "admin",
+        "password": "new",
+    },
     "api:hosts POST": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
     "api:tenants POST": lambda w: {"name": "new", "owner_username": "new-owner"},
     "api:tenants-quotas PATCH": lambda w: {"limits": {"vm": 1}},
@@ -116,6 +122,7 @@ FORMS: dict[str, Body] = {
     "storage_cluster.set_key": lambda w: {"key": CEPH_KEY},
     "storage_cluster.set_speed": lambda w: {"qos_iops": 500, "qos_burst": 1, "qos_burst_seconds": 1},
     "storage_cluster.permit": lambda w: {"open_to_all": "on"},
+    "host.set_controller": lambda w: {"url": "https://192.0.2.9", "user": "admin", "password": "new"},
     "host.create": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
     "tenant.create": lambda w: {"name": "new", "username": "new-owner"},
     "tenant.act_as": lambda w: {"reason": "asked for help"},
@@ -137,4 +144,4 @@ def _all_settings() -> dict[str, Any]:
     from apps.platform_settings.catalogue import all_settings
 
     values = {setting.name: setting.value() for setting in all_settings()}
-    return {name: value for name, value in values.items() if value not in (None, False)}
+    return {name: value for name, value in values.items() if value is not None and value is not False}

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "settings": ("patch", "/api/v1/settings"),
     "vpc_range.list": ("put", "/api/v1/vpc-ranges"),
     "security_group.rules": ("post", "/api/v1/security-groups/{key}/set-rules"),
+    "vm_template.version": ("post", "/api/v1/vm-templates/{key}/save-version"),
     "saved_views": ("post", "/api/v1/saved-views"),
     "account.session_end": ("delete", "/api/v1/sessions/{key}"),
     "account.sessions_end": ("post", "/api/v1/sessions/end-others"),

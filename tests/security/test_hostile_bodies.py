@@ -38,7 +38,9 @@ SHARE = 10
 #: Fields of one thing that another form calls otherwise.
 SAME = {"owner_username": ("username",), "new": ("password",)}
 ROUTES = {route.name: route for route in all_routes()}
-WRITING = sorted(row for row in API_BODIES if not row.endswith("-bulk POST"))
+WRITING = sorted(
+    row for row in API_BODIES if not row.endswith("-bulk POST") and not row.startswith("api:tus")
+)
 #: Places in a body: keys and list positions.
 Place = tuple[str | int, ...]
 

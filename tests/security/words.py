@@ -8,6 +8,9 @@ from __future__ import annotations
 #: In the name of everything tenant A has: it must not turn up in anything a stranger is answered.
 MARK = "acme-only"
 
+#: From where images may be downloaded.
+IMAGE_SOURCE = "images.example.org"
+
 PEOPLE = ("nobody", "bob", "vera", "otto", "mia", "alice", "ada")
 KEYS = ("read key", "operate key", "write key", "accounts key")
 ROLES = (*PEOPLE, *KEYS, "acting")
@@ -29,6 +32,7 @@ A_ADMIN_HIDDEN = "401 404 404 404 404 404 ok  403 403 ok ok  404"
 A_ADMIN_UNKNOWN = "401 404 403 403 403 403 ok  403 403 ok ok  403"
 #: The inside of a tenant's machines: an admin acts as the tenant first, and has no key for it.
 A_INSIDE = "401 404 403 ok ok ok 403  403 ok ok ok  ok"
+A_INSIDE_MANAGE = "401 404 403 403 ok ok 403  403 403 ok ok  ok"
 A_INSIDE_CREATE = "401 no 403 403 ok ok 403  403 403 ok ok  ok"
 #: Accounts. What takes access away: keys with the scope `accounts`. What gives access: no key.
 A_MEMBERS_SEEN = "401 404 404 404 404 ok ok  ok ok ok ok  ok"
@@ -84,6 +88,8 @@ P_MEMBER = "login ok ok ok ok ok elsewhere  login login login login  ok"
 P_VIEW = "login 404 ok ok ok ok elsewhere  login login login login  ok"
 P_OPERATE = "login 404 403 ok ok ok elsewhere  login login login login  ok"
 P_MANAGE = "login 404 403 403 ok ok elsewhere  login login login login  ok"
+#: What administrators alone do to a tenant's resources.
+P_ADMIN = "login 404 403 403 403 403 elsewhere  login login login login  403"
 P_OWNER = "login 404 403 403 403 ok elsewhere  login login login login  ok"
 P_MEMBERS_SEEN = "login 404 404 404 404 ok elsewhere  login login login login  ok"
 P_OWNER_HIDDEN = "login 404 404 404 404 ok elsewhere  login login login login  no"
@@ -121,6 +127,8 @@ def pages(
 # -- pages of the administration ---------------------------------------------------------------------------------------
 
 ADMIN_ONLY = "login 404 404 404 404 404 ok  login login login login  403"
+#: The inside of a tenant's machine: an admin acts as the tenant first.
+ADMIN_INSIDE = "login 404 404 404 404 404 403  login login login login  403"
 #: A tenant user's key: an admin deactivates the account instead of reading its keys.
 ADMIN_NOT_THEIRS = "login 404 404 404 404 404 404  login login login login  403"
 

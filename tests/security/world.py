@@ -35,14 +35,16 @@ from apps.lifecycle.batches import open_batch
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.network.models import Subnet, Vpc
 from apps.network.services.default_network import create_default_network
+from apps.platform_settings.models import PlatformSetting
 from apps.portal.actions import name_to_type
 from apps.portal.models import SavedView
 from apps.reconciliation.models import Finding, FindingState
 from apps.tenancy.services.projects import create_project
+from apps.uploads.models import Upload
 from tests import factories
 from tests.factories import actor_for_user
 from tests.kinds import CASES
-from tests.security.words import MARK
+from tests.security.words import IMAGE_SOURCE, MARK
 
 
 @dataclass
@@ -207,6 +209,8 @@ def _fill(world: World, host: Any) -> None:
         Authenticator.objects.create(user=User.objects.get(username="root"), type=kind, data={"name": MARK})
     world.keys = of_kinds | {
         "instance-types": world.instance_type.pk,
+        "uploads": (upload := _upload(world)).pk,
+        "tus": upload.pk,
         "console-tickets": ticket.pk,
         "regions": world.region.name,
         "compute-clusters": world.cluster.pk,
@@ -254,6 +258,11 @@ def _fill(world: World, host: Any) -> None:
             visible_resource_roles(world.owner).get(uid=world.keys["resource-roles"])
         ),
     }
+
+
+def _upload(world: World) -> Upload:
+    PlatformSetting.objects.create(name="image_sources", value=IMAGE_SOURCE, changed_by="test")
+    return Upload.objects.create(tenant=world.tenant, project=world.project, name=MARK, size=9, received=4)
 
 
 def _finding(vm: Vm) -> Finding:

@@ -130,7 +130,7 @@ def test_a_force_clean_tried_again_spares_a_disk_that_has_been_copied_since(
     write(disk, "precious")
     delete_vm(owner, vm, delete_disks=[disk.pk])
     with monkeypatch.context() as patched:
-        patched.setattr(reconciliation, "load_vm", refuse)
+        patched.setattr(reconciliation, "read_vm", refuse)
         assert failed(force_clean_vm(SYSTEM, vm))["code"] == "tried.refused"
     if not is_copied:
         done(do(admin, in_trouble(admin).get(pk=vm.pk), Action.RETRY))

@@ -8,17 +8,26 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.accounts.rights import Rights
-from apps.api import limits
-from apps.api.bodies import Items, LineField, NewResource, NumberId
 from apps.api.declarations import Action, Create, Update
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import ResourceApi
 from apps.compute import selectors, sorting
+from apps.compute.api.images import NewImageBody
+from apps.compute.api.vm_bodies import (
+    HA_PRIORITIES,
+    DeleteVmBody,
+    HaPriorityBody,
+    ResizeBody,
+    SaveTemplateBody,
+    VmBody,
+    VmSnapshotBody,
+)
 from apps.compute.api.vm_forecast import EXPLAIN
+from apps.compute.api.vm_guest import ReinstallBody, ResetPasswordBody
+from apps.compute.api.vm_migration import MigrateBody
 from apps.compute.api.vm_nics import (
     GuestNetworkOut,
-    NewEipBody,
     NicBandwidthBody,
     VmEipOut,
     VmNicOut,
@@ -28,149 +37,41 @@ from apps.compute.api.vm_nics import (
     nic_out,
 )
 from apps.compute.filters import VmFilter
-from apps.compute.models import PauseReason, Power, Vm
-from apps.compute.services.create_plan import MOST_AT_ONCE
-from apps.compute.services.disk_attachment import MOST_DISKS
-from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
+from apps.compute.models import HaPriority, PauseReason, Power, Vm
+from apps.compute.services.recovery import set_ha_priority
 from apps.compute.verbs import (
     VM_CREATE,
+    VM_CREATE_IMAGE,
     VM_DELETE,
+    VM_DISCARD_RESIZE,
+    VM_HOT_ADD,
+    VM_MIGRATE,
     VM_POWER_OFF,
+    VM_REINSTALL,
     VM_RENAME,
+    VM_RESET_PASSWORD,
+    VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
+    VM_SAVE_TEMPLATE,
+    VM_SET_HA_PRIORITY,
     VM_SHUT_DOWN,
     VM_SNAPSHOT_DISKS,
     VM_START,
 )
 from apps.lifecycle.actor import Actor
-from apps.network.models import Eip
 from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 
-MOST_DATA_DISKS = max(MOST_DISKS.values())
+
+class PreparedResizeOut(serializers.Serializer[Any]):
+    instance_type = ReferenceOut(allow_null=True, help_text="null: it has been deleted since.")
+    vcpu = serializers.IntegerField()
+    memory_gib = serializers.IntegerField()
 
 
-class DataDiskBody(serializers.Serializer[Any]):
-    size_gib = serializers.IntegerField(min_value=1, max_value=limits.INTEGER)
-    cluster = NumberId(help_text="Storage cluster.")
-
-
-class VmBody(NewResource):
-    instance_type = NumberId()
-    image = serializers.UUIDField()
-    subnet = serializers.UUIDField()
-    security_group = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        help_text="Of the internal NIC. Left out: the project's group named “default” in the region. "
-        "null: no group, nothing is filtered.",
-    )
-    external_security_group = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        help_text="Of the external NIC: covers all EIPs delivered in the guest. Left out: the group of the "
-        "internal NIC. null: no group, nothing is filtered.",
-    )
-    eip = serializers.UUIDField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Existing EIP to bind to the VM; for one VM only.",
-    )
-    new_eip = NewEipBody(
-        required=False, allow_null=True, default=None, help_text="EIP to create and bind, one for each VM."
-    )
-    eip_delivery = serializers.ChoiceField(
-        choices=Eip.Delivery.choices,
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="How the EIP reaches the VM. By default in the guest if its image has a guest agent (Linux), else "
-        "by one-to-one NAT.",
-    )
-    disk_gib = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        default=None,
-        min_value=1,
-        max_value=limits.INTEGER,
-        help_text="System disk size; by default the image's.",
-    )
-    disk_cluster = NumberId(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Storage cluster of the system disk. Default: the image's. To another one the image is copied first.",
-    )
-    data_disks = Items(
-        DataDiskBody(),
-        most=MOST_DATA_DISKS,
-        required=False,
-        default=list,
-        help_text="Data disks to create and attach with the VM. They outlive it.",
-    )
-    password = serializers.CharField(
-        max_length=limits.PASSWORD,
-        required=False,
-        default="",
-        allow_blank=True,
-        trim_whitespace=False,
-        write_only=True,
-        help_text="Of root. Refused for Windows images, whose guests take one from user data only.",
-    )
-    key_pairs = serializers.ListField(
-        child=serializers.UUIDField(),
-        required=False,
-        default=list,
-        max_length=20,
-        help_text="SSH keys to log in with, by their IDs from `/key-pairs`.",
-    )
-    hostname = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
-    user_data = serializers.CharField(
-        max_length=MOST_ENCODED,
-        required=False,
-        default="",
-        allow_blank=True,
-        trim_whitespace=False,
-        help_text="At most 64 KiB once decoded. CRLF line ends become LF; a byte-order mark is removed.",
-    )
-    user_data_encoding = serializers.ChoiceField(
-        choices=UserDataEncoding.choices,
-        default=UserDataEncoding.PLAIN,
-        help_text="base64: of UTF-8 text, or of gzip of it.",
-    )
-    count = serializers.IntegerField(
-        required=False,
-        default=1,
-        min_value=1,
-        max_value=MOST_AT_ONCE,
-        help_text=f"Up to {MOST_AT_ONCE} at once.",
-    )
-
-
-class DeleteVmBody(serializers.Serializer[Any]):
-    delete_disks = serializers.ListField(
-        child=serializers.UUIDField(),
-        required=False,
-        default=list,
-        max_length=MOST_DATA_DISKS,
-        help_text="Data disks of the VM to delete as well. The others are detached and kept.",
-    )
-    with_snapshots = serializers.BooleanField(
-        required=False,
-        default=False,
-        help_text="Also delete the snapshots of the deleted disks, the system disk included.",
-    )
-    release_eips = serializers.BooleanField(
-        required=False,
-        default=False,
-        help_text="Also release the EIPs bound to the VM. Otherwise they are unbound and kept.",
-    )
-
-
-class VmSnapshotBody(serializers.Serializer[Any]):
-    name = LineField(max_length=63)
-    description = LineField(max_length=255, required=False, allow_blank=True, default="")
+class HotAddOut(serializers.Serializer[Any]):
+    max_vcpu = serializers.IntegerField()
+    max_memory_gib = serializers.IntegerField()
 
 
 class VmKeyPairOut(ReferenceOut):
@@ -198,9 +99,19 @@ class VmOut(ResourceOut):
         allow_blank=True,
         help_text="Reason why the VM is paused on its host; empty if it is running or stopped.",
     )
+    ha_priority = serializers.ChoiceField(
+        choices=HA_PRIORITIES, help_text="Order in which VMs are started elsewhere when their host fails."
+    )
     vcpu = serializers.IntegerField()
     memory_gib = serializers.IntegerField()
     instance_type = ReferenceOut(allow_null=True)
+    prepared_resize = PreparedResizeOut(
+        allow_null=True, help_text="Size that takes effect when the VM is next restarted or started."
+    )
+    hot_add = HotAddOut(
+        allow_null=True,
+        help_text="Up to what the VM can grow since its last start; null: its image does not support hot-add.",
+    )
     image = ReferenceOut(allow_null=True)
     key_pairs = VmKeyPairOut(
         many=True,
@@ -227,9 +138,19 @@ class VmOut(ResourceOut):
             "power_seen": row.power_seen,
             "power_seen_at": moment(row.power_seen_at),
             "pause_reason": row.pause_reason,
+            "ha_priority": HaPriority(row.ha_priority).word,
             "vcpu": row.vcpu,
             "memory_gib": row.memory_gib,
             "instance_type": _named(row.instance_type),
+            "prepared_resize": row.resize
+            and {
+                "instance_type": _named(row.resize_type),
+                "vcpu": row.resize.vcpu,
+                "memory_gib": row.resize.memory_mib // 1024,
+            },
+            "hot_add": {"max_vcpu": row.hot_vcpu, "max_memory_gib": row.hot_memory_mib // 1024}
+            if row.hot_vcpu
+            else None,
             "image": _named(row.image),
             "key_pairs": row.key_pairs,
             "user_data_sha256": None,
@@ -262,6 +183,11 @@ class VmOut(ResourceOut):
         return values
 
 
+def _set_ha_priority(actor: Actor, vm: Vm, *, priority: str) -> Vm:
+    set_ha_priority(actor, vm, priority=priority)
+    return selectors.visible_vms(actor).get(pk=vm.pk)
+
+
 class VmApi(ResourceApi):
     """Virtual machines."""
 
@@ -290,6 +216,15 @@ class VmApi(ResourceApi):
         Action(VM_SET_NIC_BANDWIDTH, NicBandwidthBody),
         Action(VM_ADD_IPV6),
         Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
+        Action(VM_SAVE_TEMPLATE, SaveTemplateBody, immediate=True),
+        Action(VM_RESIZE, ResizeBody),
+        Action(VM_HOT_ADD, ResizeBody),
+        Action(VM_DISCARD_RESIZE, immediate=True),
+        Action(VM_CREATE_IMAGE, NewImageBody),
+        Action(VM_RESET_PASSWORD, ResetPasswordBody, bulk=False),
+        Action(VM_REINSTALL, ReinstallBody, bulk=False),
+        Action(VM_MIGRATE, MigrateBody),
+        Action(VM_SET_HA_PRIORITY, HaPriorityBody, _set_ha_priority, immediate=True),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from apps.drivers.specs import ImageSpec
+from apps.drivers.specs import Firmware, ImageSpec
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.lifecycle.models import Kind
+from apps.storage.models.snapshot import Consistency
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -21,7 +22,12 @@ DEFAULT_DISK_GIB = 40
 
 
 class Image(Kind):
-    """An image on a storage cluster. Without a tenant it is a base image, which all tenants may use but not change."""
+    """An image on a storage cluster. Without a tenant it is a base image, which all tenants may use but not change.
+
+    Imported, created from a VM (`source_disk`) or copied from another image (`source_image`). `copy_point` is the
+    snapshot of the source disk that exists only to copy from; no row of a snapshot knows it. `consistency` says in
+    which state the data of a VM was; empty until the snapshot has been taken.
+    """
 
     class Family(models.TextChoices):
         LINUX = "linux", "Linux"
@@ -46,6 +52,18 @@ class Image(Kind):
     cloud_init = models.BooleanField(_("supports cloud-init"), default=True)
     guest_agent = models.BooleanField(_("guest agent installed"), default=False)
     hot_upgrade = models.BooleanField(_("supports CPU and memory hot-add"), default=False)
+    uefi = models.BooleanField(_("boots with UEFI"), default=False, db_default=False)
+    secure_boot = models.BooleanField(_("boots with Secure Boot"), default=False, db_default=False)
+    source_disk = models.ForeignKey(
+        "storage.Disk", models.SET_NULL, null=True, blank=True, related_name="captured_images"
+    )
+    source_image = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="derived_images"
+    )
+    copy_point = models.UUIDField(null=True, blank=True, editable=False)
+    consistency = models.CharField(
+        max_length=12, choices=Consistency, blank=True, default="", db_default="", editable=False
+    )
 
     if TYPE_CHECKING:
         copies: RelatedManager[ImageCopy]
@@ -60,6 +78,13 @@ class Image(Kind):
     def is_base(self) -> bool:
         """Whether it is offered to all tenants."""
         return self.tenant_id is None
+
+    @property
+    def firmware(self) -> Firmware:
+        """What VMs created from it start with."""
+        if self.secure_boot:
+            return Firmware.SECURE_BOOT
+        return Firmware.UEFI if self.uefi else Firmware.BIOS
 
     @property
     def has_copies(self) -> bool:

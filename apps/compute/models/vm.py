@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext_lazy
 
 from apps.compute.models.image import Image
 from apps.compute.models.instance_type import InstanceType
 from apps.compute.models.numbers import NEXT_GUEST_UID
 from apps.drivers.guest_network import WORDS
 from apps.drivers.specs import RESUMABLE, GuestNetworkReason
+from apps.drivers.specs import Firmware as DriverFirmware
 from apps.drivers.specs import PauseReason as DriverPause
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
@@ -44,6 +45,20 @@ class Power(models.TextChoices):
     OFF = DriverPower.OFF.value, gettext_lazy("Off")
 
 
+class HaPriority(models.IntegerChoices):
+    """In which order VMs of a dead host are started elsewhere, the highest first; of NONE they are not."""
+
+    NONE = 0, pgettext_lazy("HA priority", "None")
+    LOW = 1, pgettext_lazy("HA priority", "Low")
+    NORMAL = 2, pgettext_lazy("HA priority", "Normal")
+    HIGH = 3, pgettext_lazy("HA priority", "High")
+
+    @property
+    def word(self) -> str:
+        """The name that the API has for it."""
+        return self.name.lower()
+
+
 class PauseReason(models.TextChoices):
     """Why a host has paused a VM; none is the empty text."""
 
@@ -52,6 +67,14 @@ class PauseReason(models.TextChoices):
     WATCHDOG = DriverPause.WATCHDOG.value, gettext_lazy("Watchdog timer expired")
     MIGRATION = DriverPause.MIGRATION.value, gettext_lazy("Being migrated")
     OTHER = DriverPause.OTHER.value, gettext_lazy("Paused on the host")
+
+
+class Firmware(models.TextChoices):
+    """What a VM starts with: as its image said when it was created, since an installed system boots by one only."""
+
+    BIOS = DriverFirmware.BIOS.value, "BIOS"
+    UEFI = DriverFirmware.UEFI.value, "UEFI"
+    SECURE_BOOT = DriverFirmware.SECURE_BOOT.value, gettext_lazy("UEFI with Secure Boot")
 
 
 class Vm(Kind):
@@ -65,17 +88,46 @@ class Vm(Kind):
 
     cluster = models.ForeignKey(ComputeCluster, models.PROTECT, related_name="vms")
     host = models.ForeignKey(Host, models.PROTECT, null=True, blank=True, related_name="vms")
+    # Where it is on its way to, until it is settled where it runs; its room is reserved on both hosts.
+    next_host = models.ForeignKey(
+        Host,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="arriving_vms",
+    )
     instance_type = models.ForeignKey(InstanceType, models.SET_NULL, null=True, blank=True, related_name="+")
     image = models.ForeignKey(Image, models.SET_NULL, null=True, blank=True, related_name="+")
     vcpu = models.PositiveSmallIntegerField()
     memory_mib = models.PositiveIntegerField()
 
+    # The size it gets at its next start, or that a task is about to give it; its room is reserved, on `resize_host` if
+    # it moves there. resize_unsettled: a running VM may have part of it already.
+    resize_type = models.ForeignKey(InstanceType, models.SET_NULL, null=True, blank=True, related_name="+")
+    resize_vcpu = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
+    resize_memory_mib = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    resize_host = models.ForeignKey(
+        Host, models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+    resize_unsettled = models.BooleanField(default=False, db_default=False, editable=False)
+    # Up to what it can grow since it was started last; 0: not at all.
+    hot_vcpu = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    hot_memory_mib = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+
     power = models.CharField(max_length=3, choices=Power, default=Power.ON)
     power_seen = models.CharField(max_length=3, choices=Power, default=Power.OFF)
     power_seen_at = models.DateTimeField(default=timezone.now)
     boot = models.PositiveIntegerField(default=1)
+    ha_priority = models.PositiveSmallIntegerField(
+        choices=HaPriority, default=HaPriority.NORMAL, db_default=HaPriority.NORMAL
+    )
 
     pause_reason = models.CharField(max_length=16, choices=PauseReason, blank=True, default="")
+    firmware = models.CharField(
+        max_length=12, choices=Firmware, default=Firmware.BIOS, db_default=Firmware.BIOS, editable=False
+    )
     guest_uid = models.PositiveIntegerField(db_default=NEXT_GUEST_UID, unique=True, editable=False)
 
     # Whether the guest has what its agent is to configure, as its host last said, and why it has not.
@@ -97,6 +149,8 @@ class Vm(Kind):
     key_pairs = models.JSONField(
         default=list, db_default=models.Value([], models.JSONField()), blank=True, editable=False
     )
+    # On its way into the guest while an operation brings it there: a crypt(3) hash, for Windows the password; sealed.
+    sealed_new_password = models.TextField(blank=True, default="", db_default="", editable=False)
     first_boot_done_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     if TYPE_CHECKING:
@@ -112,6 +166,9 @@ class Vm(Kind):
         indexes = [
             models.Index(fields=["host"], name="vm_host"),
             models.Index(fields=["host"], condition=models.Q(guest_behind=True), name="vm_guest_behind"),
+            models.Index(
+                fields=["next_host"], condition=models.Q(next_host__isnull=False), name="vm_next_host"
+            ),
             # Those whose first-boot data is still to be removed.
             models.Index(
                 fields=["power_seen_at"],
@@ -159,8 +216,20 @@ class Vm(Kind):
 
     @property
     def need(self) -> Need:
-        """Return the room it takes on its host."""
+        """Return the room it takes on its host, and of its quota: that of the larger size while it is resized."""
+        return self.size.larger(self.resize) if self.resize is not None else self.size
+
+    @property
+    def size(self) -> Need:
+        """Return the size it has now."""
         return Need(self.vcpu, self.memory_mib)
+
+    @property
+    def resize(self) -> Need | None:
+        """Return the size it gets at its next start, None when it keeps its own."""
+        if self.resize_vcpu is None or self.resize_memory_mib is None:
+            return None
+        return Need(self.resize_vcpu, self.resize_memory_mib)
 
     @property
     def memory_gib(self) -> int:

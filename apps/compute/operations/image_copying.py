@@ -42,7 +42,7 @@ def wait_for_a_host(run: OperationContext, cluster: StorageCluster) -> None:
         )
 
 
-def copied(run: OperationContext, ask: Callable[[], ImageInfo]) -> ImageInfo:
+def copied(run: OperationContext, ask: Callable[[], ImageInfo], *, begins: int = COPY_BEGINS) -> ImageInfo:
     """Ask a host that copies until it has finished, show how far it is, and return what it says of the image.
 
     An agent that is still copying says so; the order is then given again.
@@ -55,7 +55,7 @@ def copied(run: OperationContext, ask: Callable[[], ImageInfo]) -> ImageInfo:
         except DriverError as error:
             if error.code != STILL_WORKING:
                 raise
-            _report_progress(run, error)
+            _report_progress(run, error, begins)
         return bool(done)
 
     run.wait_until(
@@ -88,11 +88,11 @@ def _checked(info: ImageInfo) -> ImageInfo:
     )
 
 
-def _report_progress(run: OperationContext, said: DriverError) -> None:
+def _report_progress(run: OperationContext, said: DriverError, begins: int) -> None:
     """Show how much has been copied, and give the time that so large a file takes."""
     done, total = (said.values.get(name, 0) for name in ("done_bytes", "total_bytes"))
     if not (isinstance(done, int) and isinstance(total, int)):
         return
     if 0 <= done <= total <= LARGEST_IMAGE_BYTES and total:
-        run.progressed(COPY_BEGINS + (COPY_ENDS - COPY_BEGINS) * done // total)
+        run.progressed(begins + (COPY_ENDS - begins) * done // total)
         run.extend(run.operation.created_at + import_takes(total))

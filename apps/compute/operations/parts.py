@@ -10,6 +10,8 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import Vm
 from apps.compute.operations.fencing import fence_if_off
 from apps.compute.operations.image_copy import wait_for_copy
+from apps.compute.operations.sizes import apply_resize
+from apps.compute.operations.whereabouts import settle_whereabouts
 from apps.compute.specs import vm_guest_network, vm_spec
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import Power as DriverPower
@@ -25,7 +27,19 @@ from apps.storage.specs import volume_spec
 
 
 def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Region]:
-    """Return the operation's VM, or another, with all its drivers need. Its host is set from its first moment on."""
+    """Return the operation's VM, or another, with all its drivers need. Its host is set from its first moment on.
+
+    Of a VM whose migration was pushed aside, both hosts are asked first where it is.
+    """
+    vm, host, region = read_vm(pk or run.target_id)
+    if vm.next_host is not None:
+        settle_whereabouts(run, vm, region)
+        vm, host, region = read_vm(vm.pk)
+    return vm, host, region
+
+
+def read_vm(pk: UUID) -> tuple[Vm, Host, Region]:
+    """Return a VM with all its drivers need, as its rows say. The host it moves to, which few have, is read apart."""
     vm = (
         Vm.objects.select_related("host", "image", "cluster__region")
         .prefetch_related(
@@ -34,7 +48,7 @@ def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Re
             Prefetch("elastic_nics", elastic_nics()),
             Prefetch("eips", Eip.objects.select_related("segment", "segment_address")),
         )
-        .get(pk=pk or run.target_id)
+        .get(pk=pk)
     )
     assert vm.host is not None
     return vm, vm.host, vm.cluster.region
@@ -73,11 +87,20 @@ def tell_guest(hypervisor: Hypervisor, vm: Vm) -> None:
 
 
 def switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host) -> None:
-    """Define a VM from `load_vm` and start it. Its host configures the guest's network once the guest is up."""
-    hypervisor.ensure_vm(vm_spec(vm))
+    """Define a VM from `load_vm` and start it, with the size that was prepared for it.
+
+    Its host configures the guest's network once the guest is up.
+    """
+    if vm.resize is not None and hypervisor.status(str(vm.pk)).power is DriverPower.OFF:
+        apply_resize(run, vm)
+    spec = vm_spec(vm)
+    hypervisor.ensure_vm(spec)
     has_ipv6 = any(nic.ip6 for nic in vm.nics.all())
     if vm.bound_eips or has_ipv6 or vm.state != State.PENDING:
         tell_guest(hypervisor, vm)
     fence_if_off(run, hypervisor, vm, host)
     run.no_stop_now()  # cancelled after this, the guest would run all the same
-    hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)
+    status = hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)
+    if status.boot == vm.boot and (vm.hot_vcpu, vm.hot_memory_mib) != (spec.most_vcpu, spec.most_memory_mib):
+        most = {"hot_vcpu": spec.most_vcpu, "hot_memory_mib": spec.most_memory_mib}
+        Vm.objects.filter(pk=vm.pk).update(**most)

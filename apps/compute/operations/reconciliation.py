@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import Power, Vm
 from apps.compute.operations.disk import ensure_volume_exists
 from apps.compute.operations.fencing import fence_if_off
-from apps.compute.operations.parts import ensure_ports, load_vm, tell_guest
+from apps.compute.operations.parts import ensure_ports, load_vm, read_vm, tell_guest
 from apps.compute.operations.settling import forget_disk, named_disks, note_seen, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
@@ -104,12 +104,9 @@ def roll_back_vm(run: OperationContext) -> Settle:
 @repairing
 def force_clean_vm(run: OperationContext) -> Settle:
     """Remove what can be removed, and the rows in any case."""
-    vm, host, region = load_vm(run)
-    run.step(_("Removing from %(host)s"), 20, host=host.name)
-    if is_silent(host):
-        run.step(_("Host %(host)s is unreachable. The VM’s data stays on this host."), None, host=host.name)
-    else:
-        keep_remaining(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
+    vm, host, region = read_vm(run.target_id)
+    for each in filter(None, (host, vm.next_host)):  # on both, if a migration was broken off
+        _remove_from(run, vm, each)
     run.step(_("Removing from the network"), 50)
     fabric = backends.fabric(region, run)
     for eip in [*vm.bound_eips, *leaving_eips(vm.pk)]:
@@ -126,6 +123,14 @@ def force_clean_vm(run: OperationContext) -> Settle:
         forget_disk(disk)
     with_eips = run.operation.args.get("release_eips", False)
     return lambda: settle_deleted(vm, with_eips=with_eips)
+
+
+def _remove_from(run: OperationContext, vm: Vm, host: Host) -> None:
+    run.step(_("Removing from %(host)s"), 20, host=host.name)
+    if is_silent(host):
+        run.step(_("Host %(host)s is unreachable. The VM’s data stays on this host."), None, host=host.name)
+    else:
+        keep_remaining(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
 
 
 def _grow(run: OperationContext, disk: Disk, host: Host) -> None:

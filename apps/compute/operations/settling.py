@@ -72,7 +72,8 @@ def settle_deleted(vm: Vm, *, with_snapshots: bool = True, with_eips: bool = Fal
     if vm.tenant_id is not None:
         amounts = vm_amounts(vm.need, disk.size_gib if disk else 0)
         release_quota(vm.tenant_id, {**amounts, "snapshot": len(snapshots)} if snapshots else amounts)
-    placement.release(vm.host_id, vm.need)
+    for host in sorted(filter(None, {vm.host_id, vm.next_host_id})):
+        placement.release(host, vm.need)
     if disk:
         release_space(disk.cluster_id, disk.size_gib)
 

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
-from apps.compute.api.images import ImageApi
 from apps.compute.filters import ImageFilter
-from apps.compute.forms import ImageForm
 from apps.compute.image_copy_forms import ImageCopyForm, ImageDeleteCopyForm
+from apps.compute.image_dialogs import CopyToBaseForm, ImageTraitsForm
 from apps.compute.models import Image, Vm
+from apps.compute.models.vm import Firmware
 from apps.compute.pages.image_copies import image_copies
 from apps.compute.sorting import IS_BASE
 from apps.compute.verbs import (
     IMAGE_COPY,
+    IMAGE_COPY_TO_BASE,
     IMAGE_DELETE,
     IMAGE_DELETE_COPY,
+    IMAGE_EDIT_TRAITS,
     IMAGE_IMPORT,
     IMAGE_RENAME,
     IMAGE_RETRY,
 )
 from apps.infrastructure.models import StorageCluster
 from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, REGION, STATE, TENANT, UPDATED, Column
-from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, region_facet, status_facet, tenant_facet
@@ -34,7 +34,7 @@ from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
-from apps.storage.models import Disk
+from apps.storage.models import Consistency, Disk
 
 
 def _goes(image: Image) -> list[str]:
@@ -52,14 +52,16 @@ def _copy_goes(image: Image) -> list[str]:
 
 
 _OWN = (
+    Do(IMAGE_RETRY),
     Do(IMAGE_COPY, form=ImageCopyForm),
+    Do(IMAGE_COPY_TO_BASE, form=CopyToBaseForm),
+    Do(IMAGE_EDIT_TRAITS, form=ImageTraitsForm),
     Do(IMAGE_RENAME, form=LabelsForm),
     Do(IMAGE_DELETE_COPY, form=ImageDeleteCopyForm, says=_copy_goes, typed_name=True),
     Do(IMAGE_DELETE, says=_goes, typed_name=True),
 )
 
-#: As tenants have it: importing is the administrator's.
-TENANT_IMAGE = PageKind(
+IMAGE = PageKind(
     "image",
     "images",
     one=gettext_lazy("image"),
@@ -67,9 +69,9 @@ TENANT_IMAGE = PageKind(
     icon="disc",
     help="images-and-disks#images",
     visible=selectors.visible_images,
+    create=IMAGE_IMPORT,
     actions=_OWN,
 )
-IMAGE = replace(TENANT_IMAGE, create=IMAGE_IMPORT, actions=(Do(IMAGE_RETRY), *_OWN))
 
 
 def _system(row: Image, page: ListPage) -> str:
@@ -77,6 +79,18 @@ def _system(row: Image, page: ListPage) -> str:
 
 
 _KINDS = (("true", gettext_lazy("Base image")), ("false", gettext_lazy("Own")))
+
+
+def _origin(row: Image) -> Property:
+    """Where its data is from: the format of a file, or the state of a VM's disk."""
+    states = {
+        Consistency.FILESYSTEM: _("File systems frozen by the guest agent"),
+        Consistency.CRASH: _("As after a power cut"),
+        Consistency.OFFLINE: _("The VM was stopped"),
+    }
+    if row.consistency:
+        return Property(_("State of the data"), states[Consistency(row.consistency)])
+    return Property(_("Imported from"), row.source_format)
 
 
 class ImageList(ListPage):
@@ -123,12 +137,8 @@ class ImageList(ListPage):
     )
     empty = Empty(
         gettext_lazy("No images yet"),
-        gettext_lazy("VMs are created from images that the administrator imports."),
+        gettext_lazy("Upload a disk image to create VMs from it."),
     )
-
-
-class TenantImageList(ImageList):
-    of = TENANT_IMAGE
 
 
 class ImageDetail(DetailPage):
@@ -152,6 +162,7 @@ class ImageDetail(DetailPage):
                 [
                     Property(_("Operating system"), row.os_name or row.get_os_family_display()),
                     Property(_("CPU architecture"), row.get_architecture_display()),
+                    Property(_("Firmware"), Firmware(row.firmware.value).label),
                     Property(_("Features"), ", ".join(text for has, text in traits if has)),
                 ],
             ),
@@ -162,15 +173,19 @@ class ImageDetail(DetailPage):
                     Property(_("Minimum system disk"), f"{row.min_disk_gib} GiB"),
                     Property(_("Suggested system disk"), f"{row.default_disk_gib} GiB"),
                     Property(_("Stored"), f"{row.stored_bytes / (1 << 20):,.0f} MiB"),
-                    Property(_("Imported from"), row.source_format),
+                    _origin(row),
                 ],
             ),
         ]
 
     def uses(self, row: Image) -> Sequence[Related]:
-        """Where it is stored."""
+        """Where it is stored, and what it was created from."""
         clusters = [row.cluster_id, *(copy.cluster_id for copy in row.shown_copies)]
-        return [Related("storage_cluster", StorageCluster.objects.filter(pk__in=clusters))]
+        return [
+            Related("storage_cluster", StorageCluster.objects.filter(pk__in=clusters)),
+            Related("vm", Vm.objects.filter(disks__in=[row.source_disk_id])),
+            Related("image", Image.objects.filter(pk__in=[row.source_image_id])),
+        ]
 
     def used_by(self, row: Image) -> Sequence[Related]:
         """What was made from it: disks go on reading from it."""
@@ -178,13 +193,3 @@ class ImageDetail(DetailPage):
             Related("vm", Vm.objects.filter(image=row), f"image={row.pk}"),
             Related("disk", Disk.objects.filter(image=row)),
         ]
-
-
-class TenantImageDetail(ImageDetail):
-    of = TENANT_IMAGE
-
-
-class ImageImport(CreatePage):
-    of = IMAGE
-    form = ImageForm
-    api = ImageApi

@@ -10,19 +10,36 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
+from apps.compute.forms import HaPriorityForm
+from apps.compute.guest_forms import ReinstallForm, ResetPasswordForm, reinstalling, resetting
+from apps.compute.image_dialogs import CreateImageForm
+from apps.compute.migration_forms import MigrateForm, moving
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.pages.vm_disks import vm_disks
 from apps.compute.pages.vm_network import vm_network
 from apps.compute.pages.vm_overview import overview, why_nothing_new
+from apps.compute.rename_form import RenameVmForm
+from apps.compute.services.resize import shown
+from apps.compute.size_forms import HotAddForm, ResizeForm
+from apps.compute.template_forms import SaveTemplateForm
 from apps.compute.verbs import (
     VM_CREATE,
+    VM_CREATE_IMAGE,
     VM_DELETE,
+    VM_DISCARD_RESIZE,
+    VM_HOT_ADD,
+    VM_MIGRATE,
     VM_POWER_OFF,
+    VM_REINSTALL,
     VM_RENAME,
+    VM_RESET_PASSWORD,
+    VM_RESIZE,
     VM_RESTART,
     VM_RETRY,
+    VM_SAVE_TEMPLATE,
+    VM_SET_HA_PRIORITY,
     VM_SHUT_DOWN,
     VM_SNAPSHOT_DISKS,
     VM_START,
@@ -36,8 +53,7 @@ from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import project_facet, region_facet, status_facet, tenant_facet
-from apps.portal.forms import LabelsForm
-from apps.portal.kinds import Do, PageKind, resource_url
+from apps.portal.kinds import OPERATE, Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
 from apps.storage.forms import SnapshotOfForm
@@ -83,6 +99,10 @@ def _stops(vm: Vm) -> list[str]:
     return [_("Like a power cut: unsaved data in the guest is lost.")]
 
 
+def _discarding(vm: Vm) -> list[str]:
+    return [_("The VM keeps %(size)s. Quota and room for the other size are released.") % {"size": size(vm)}]
+
+
 def _taking(vm: Vm) -> list[str]:
     return [
         _("Snapshots of all its disks are taken at the same instant."),
@@ -107,11 +127,29 @@ VM = PageKind(
         Do(VM_RESTART, also=gettext_lazy("Reboot")),
         Do(VM_POWER_OFF, says=_stops),
         Do(VM_RETRY),
+        Do(
+            VM_MIGRATE,
+            form=MigrateForm,
+            says=moving,
+            bulk=True,
+            part=OPERATE,
+            also=gettext_lazy("Live migration"),
+        ),
         Do(VM_SNAPSHOT_DISKS, form=SnapshotOfForm, says=_taking, bulk=True, also=gettext_lazy("Backup")),
+        Do(VM_CREATE_IMAGE, form=CreateImageForm, also=gettext_lazy("Template")),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
         Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),
         Do(VM_ADD_IPV6, says=_gaining_ipv6, bulk=True),
-        Do(VM_RENAME, form=LabelsForm),
+        Do(VM_RESIZE, form=ResizeForm, also=gettext_lazy("Upgrade")),
+        Do(VM_HOT_ADD, form=HotAddForm),
+        Do(VM_DISCARD_RESIZE, says=_discarding, bulk=False),
+        Do(VM_RESET_PASSWORD, form=ResetPasswordForm, says=resetting),
+        Do(
+            VM_REINSTALL, form=ReinstallForm, says=reinstalling, typed_name=True, also=gettext_lazy("Rebuild")
+        ),
+        Do(VM_SET_HA_PRIORITY, form=HaPriorityForm, bulk=True),
+        Do(VM_SAVE_TEMPLATE, form=SaveTemplateForm),
+        Do(VM_RENAME, form=RenameVmForm, also=gettext_lazy("Change project")),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
     as_of=as_of,
@@ -155,6 +193,8 @@ class VmDetail(DetailPage):
         facts = [Property(_("IP address"), ip, copy=True) for ip in own_ips(row)]
         facts += self._eip_facts(row)
         facts.append(Property(_("Size"), size(row)))
+        if row.resize is not None:
+            facts.append(Property(_("Size at next restart"), shown(row.resize)))
         if self.admin and row.host is not None:
             url = resource_url(self.area, "host", row.host_id)
             facts.append(Property(_("Host"), html.link(url, row.host.name)))
@@ -178,6 +218,7 @@ class VmDetail(DetailPage):
                     Property(_("vCPUs"), row.vcpu),
                     Property(_("Memory"), f"{row.memory_gib} GiB"),
                     Property(_("Cluster"), str(row.cluster)),
+                    Property(_("HA priority"), row.get_ha_priority_display()),
                 ],
             ),
             Properties(
@@ -185,6 +226,7 @@ class VmDetail(DetailPage):
                 [
                     Property(_("Image"), row.image and row.image.name),
                     Property(_("Hostname"), row.hostname, copy=True),
+                    Property(_("Firmware"), row.get_firmware_display()),
                     Property(_("Power state reported"), html.moment(row.power_seen_at)),
                     *_paused(row),
                 ],

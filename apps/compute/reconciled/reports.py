@@ -28,7 +28,7 @@ _LAGS = """
             SELECT max(d.sequence) FROM lifecycle_operation d
              WHERE d.resource_id = r.id AND d.status = 'done'
                AND d.args ->> 'definition' IS DISTINCT FROM 'false'  -- a resync of ports alone
-               AND d.verb IN ('vm.create', 'vm.retry', 'vm.start', 'vm.restart', 'vm.resync')), 0))
+               AND d.verb IN ('vm.create', 'vm.retry', 'vm.start', 'vm.restart', 'vm.hot_add', 'vm.resync')), 0))
 """
 
 _COMPARE = f"""

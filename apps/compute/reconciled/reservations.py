@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.audit.record import record
 from apps.compute.models import Vm
+from apps.compute.quota import reserved
 from apps.compute.verbs import HOST_RECOUNT
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import SYSTEM
@@ -20,7 +21,14 @@ from apps.reconciliation.models import Rule
 
 _PROMISES = """
 SELECT h.resource_id FROM infrastructure_host h LEFT JOIN (
-       SELECT host_id, sum(vcpu) AS vcpu, sum(memory_mib) AS memory FROM compute_vm GROUP BY host_id) t
+       SELECT host_id, sum(vcpu) AS vcpu, sum(memory) AS memory FROM (
+              SELECT host_id, CASE WHEN resize_host_id IS NULL THEN GREATEST(vcpu, resize_vcpu) ELSE vcpu END AS vcpu,
+                     CASE WHEN resize_host_id IS NULL THEN GREATEST(memory_mib, resize_memory_mib)
+                          ELSE memory_mib END AS memory FROM compute_vm
+              UNION ALL SELECT resize_host_id, resize_vcpu, resize_memory_mib
+                          FROM compute_vm WHERE resize_host_id IS NOT NULL
+              UNION ALL SELECT next_host_id, GREATEST(vcpu, resize_vcpu), GREATEST(memory_mib, resize_memory_mib)
+                          FROM compute_vm WHERE next_host_id IS NOT NULL) room GROUP BY host_id) t
     ON t.host_id = h.resource_id
  WHERE h.vcpu_reserved <> COALESCE(t.vcpu, 0) OR h.memory_reserved_mib <> COALESCE(t.memory, 0)
 """
@@ -29,6 +37,22 @@ SELECT h.resource_id FROM infrastructure_host h LEFT JOIN (
 def recount_hosts() -> int:
     """Put the promises of hosts right that differ from what their VMs take; return how many."""
     return sum(recount_host(host) for host in ids_from(_PROMISES))
+
+
+def taken_on(host: Host) -> tuple[int, int]:
+    """Return vCPUs and memory in MiB that VMs take on a host, those included that are about to move there."""
+    here, coming = Vm.objects.filter(host=host), Vm.objects.filter(resize_host=host)
+    larger = {
+        "vcpu": Sum(reserved("vcpu", "resize_vcpu")),
+        "memory": Sum(reserved("memory_mib", "resize_memory_mib")),
+    }
+    totals = [
+        here.filter(resize_host=None).aggregate(**larger),
+        Vm.objects.filter(next_host=host).aggregate(**larger),
+        here.exclude(resize_host=None).aggregate(vcpu=Sum("vcpu"), memory=Sum("memory_mib")),
+        coming.aggregate(vcpu=Sum("resize_vcpu"), memory=Sum("resize_memory_mib")),
+    ]
+    return sum(each["vcpu"] or 0 for each in totals), sum(each["memory"] or 0 for each in totals)
 
 
 @transaction.atomic
@@ -40,9 +64,8 @@ def recount_host(id: UUID) -> bool:
     host = Host.objects.select_for_update(of=("self",), no_key=True).filter(pk=id).first()
     if host is None:
         return False
-    total = Vm.objects.filter(host=host).aggregate(vcpu=Sum("vcpu"), memory=Sum("memory_mib"))
     promised = (host.vcpu_reserved, host.memory_reserved_mib)
-    taken = (total["vcpu"] or 0, total["memory"] or 0)
+    taken = taken_on(host)
     if promised == taken:
         return False
     Host.objects.filter(pk=id).update(vcpu_reserved=taken[0], memory_reserved_mib=taken[1])

@@ -27,6 +27,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.requests import Allowed
+from apps.lifecycle.verbs import Verb
 from apps.network.models import SecurityGroup, Subnet
 from apps.network.services.overlaps import overlap_of
 
@@ -127,13 +128,17 @@ class VmRequest:
     count: int = 1
 
 
-def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
-    """Find and check everything that needs no lock; what is wrong goes to `refusals`, all of it at once."""
+def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector, verb: Verb | None = VM_CREATE) -> Draft:
+    """Find and check everything that needs no lock; what is wrong goes to `refusals`, all of it at once.
+
+    verb: what is judged there; None where the caller has judged what it does.
+    """
     draft = Draft(count=asked.count if 1 <= asked.count <= MOST_AT_ONCE else 1)
     into = draft.project = refusals.attempt(chosen_project, actor, asked.project)
     if into is None:
         return draft
-    draft.allowed = refusals.attempt(allow, actor, VM_CREATE, project=into, tenant_id=into.tenant_id)
+    place: dict[str, Any] = {"project": into, "tenant_id": into.tenant_id}
+    draft.allowed = refusals.attempt(allow, actor, verb, **place) if verb else None
     if refusals.forbidden:
         return draft
     if asked.instance_type is not None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.access import ensure_may
 from apps.accounts.acts import changes
 from apps.compute.models import Power, Vm
+from apps.compute.services.image_capture import ensure_not_captured
 from apps.compute.verbs import VM_DELETE
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Operation, Resource
@@ -35,9 +36,10 @@ def delete_vm(
 
     Its data disks are detached and stay, but for those in `delete_disks`; its EIPs are unbound and stay unless
     `release_eips`. Raises Invalid (field "delete_disks") for others than its own, and InUse naming snapshots unless
-    `with_snapshots`.
+    `with_snapshots`, or images that are being created from it.
     """
     vm = change.row
+    ensure_not_captured(vm)
     named = {str(pk) for pk in delete_disks}
     doomed = _named(change, named)
     also: list[Resource] = [*doomed]

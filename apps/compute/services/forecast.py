@@ -11,6 +11,7 @@ from apps.compute.services.create_plan import Draft, VmRequest, look_up, numbere
 from apps.compute.services.image_copy import CopyForecast, copy_forecast
 from apps.compute.services.new_disks import new_vm_amounts
 from apps.compute.services.new_eips import EipChoice
+from apps.compute.services.template_choices import ensure_complete, with_template
 from apps.infrastructure.capacity_forecast import CapacityForecast, capacity_forecast, no_capacity
 from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.space import no_space, space_left
@@ -63,7 +64,12 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
 
     Nothing is locked, so a create a moment later may find less. The number of queries does not depend on what exists.
     """
-    wanted, refusals = VmRequest(**asked), ErrorCollector()
+    refusals = ErrorCollector()
+    merged = refusals.attempt(with_template, actor, asked)
+    own = {name: value for name, value in asked.items() if name not in ("template", "template_version")}
+    wanted = VmRequest(**(own if merged is None else merged))
+    if merged is not None and asked.get("template") is not None:
+        refusals.attempt(ensure_complete, merged)
     draft = look_up(actor, wanted, refusals)
     if refusals.forbidden or draft.project is None:
         return VmForecast(refusals.merged, draft=draft)

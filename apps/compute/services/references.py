@@ -38,6 +38,8 @@ _IMAGE = (
     "architecture",
     "min_disk_gib",
     "default_disk_gib",
+    "uefi",
+    "secure_boot",
     "virtual_bytes",
     "stored_bytes",
     "cluster__name",

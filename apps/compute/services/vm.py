@@ -23,6 +23,7 @@ from apps.compute.services.create_plan import (
 from apps.compute.services.image_copy import hold_image
 from apps.compute.services.new_disks import new_vm_amounts, rows_of
 from apps.compute.services.new_eips import bind_new_eips
+from apps.compute.services.template_choices import ensure_complete, with_template
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.placement import place
 from apps.infrastructure.space import reserve_space
@@ -46,16 +47,19 @@ from apps.storage.models.disk import SYSTEM_SLOT
 def create_vms(actor: Actor, **asked: Any) -> list[Operation]:
     """Create VMs, named with -1, -2 … when there are several, each settled by an operation of its own.
 
-    `asked` is what `planning.Asked` has; name, instance_type, image and subnet are needed. Raises Invalid, Forbidden,
-    NotNow, QuotaExceeded, NoCapacity and what address allocation raises; then nothing is created. Each operation's
-    `resource` is the VM with all that `selectors.visible_vms` would read, so that it can be shown at once.
+    `asked` is what `VmRequest` has; name, instance_type, image and subnet are needed. What is left out is taken from
+    the VM template `template`, if one is named: from its `template_version`, by default the newest. Raises Invalid,
+    Forbidden, NotNow, QuotaExceeded, NoCapacity and what address allocation raises; then nothing is created. Each
+    operation's `resource` is the VM with all that `selectors.visible_vms` would read, so that it can be shown at once.
     """
+    asked = with_template(actor, asked)
+    ensure_complete(asked)
     wanted, refusals = VmRequest(**asked), ErrorCollector()
     draft = look_up(actor, wanted, refusals)
-    return _reserve_and_insert(complete(wanted, draft, refusals), _kept_of(wanted.key_pairs))
+    return _reserve_and_insert(complete(wanted, draft, refusals), kept_of(wanted.key_pairs))
 
 
-def _kept_of(key_pairs: Sequence[UUID]) -> list[dict[str, str]]:
+def kept_of(key_pairs: Sequence[UUID]) -> list[dict[str, str]]:
     """Return what a VM keeps of its SSH keys, which may be deleted before it."""
     rows = KeyPair.objects.filter(pk__in=key_pairs).order_by("name", "pk") if key_pairs else ()
     return [{"id": str(row.pk), "name": row.name, "fingerprint": row.fingerprint} for row in rows]
@@ -125,6 +129,7 @@ def _new_vm(plan: Plan, name: str, hostname: str, to_compare: Mapping[str, Any])
         cluster=plan.type.cluster,
         instance_type=plan.type,
         image=plan.image,
+        firmware=plan.image.firmware,
         vcpu=plan.type.vcpu,
         memory_mib=plan.type.memory_gib * 1024,
         power=Power.ON,

@@ -1,7 +1,7 @@
-"""A new volume with the data of another's snapshot: a copy of its own, so that each can be deleted alone.
+"""A new volume or image with the data of a volume's snapshot: a copy of its own, so that each can be deleted alone.
 
-A volume that is thin over an image is copied thin over it when the copy's spec names the image, and whole otherwise.
-Only the snapshot is read, which nobody writes to: a running VM may have the volume open meanwhile.
+An image is always whole. A volume that is thin over an image is copied thin over it when the copy's spec names the
+image, and whole otherwise. Only the snapshot is read, which nobody writes to: a running VM may have the volume open.
 """
 
 import json
@@ -24,7 +24,7 @@ from apps.drivers.files.volume_files import (
     snapshots_in,
 )
 from apps.drivers.ids import checked_id
-from apps.drivers.specs import VolumeSource, VolumeSpec
+from apps.drivers.specs import SnapshotSpec, VolumeSource, VolumeSpec
 from apps.drivers.tools import GIB
 from apps.drivers.volume_errors import missing_image, missing_snapshot, no_room, strange_volume
 
@@ -60,24 +60,44 @@ class Origin:
 def copy_snapshot(spec: VolumeSpec, source: VolumeSource, target: Path) -> None:
     """Write a volume with the snapshot's data to `target`, which ends in ".partial"."""
     original = VolumeSpec(checked_id(source.volume_id), spec.pool, spec.size_gib)
-    path = existing_path(original)
-    sizes = snapshots_in(original.id, path)
-    if source.snapshot_id not in sizes:
-        raise missing_snapshot(original.id, source.snapshot_id)
-    wanted = max(sizes[source.snapshot_id], spec.size_gib * GIB)
-    with _opened(spec, checked_id(source.snapshot_id), path) as origin:
-        _need_room(origin, target, whole=spec.image_id is None)
-        _convert(spec, origin, target, wanted)
-    # Had it been removed meanwhile, the rest of it could have been written over.
-    if source.snapshot_id not in snapshots_in(original.id, path):
-        raise missing_snapshot(original.id, source.snapshot_id)
+    with _kept(SnapshotSpec(checked_id(source.snapshot_id), original)) as (path, size):
+        image = image_in_header(path.stem, path)
+        if spec.image_id is not None and spec.image_id != image:
+            raise strange_volume(path.stem)
+        with _opened(spec, image, source.snapshot_id, path) as origin:
+            _need_room(origin, target, whole=spec.image_id is None)
+            _convert(spec, origin, target, max(size, spec.size_gib * GIB))
+
+
+def copy_to_image(image_id: str, source: SnapshotSpec, target: Path) -> None:
+    """Write all that the snapshot holds to `target`, which ends in ".partial", as a file that needs no other."""
+    volume = source.volume
+    whole = VolumeSpec(image_id, volume.pool, 0)
+    with _kept(source) as (path, size):
+        # By the spec: a guest that has taken over its QEMU could have another tenant's image copied here.
+        if image_in_header(path.stem, path) != volume.image_id:
+            raise strange_volume(path.stem)
+        with _opened(volume, volume.image_id, checked_id(source.id), path) as origin:
+            _need_room(origin, target, whole=True)
+            _convert(whole, origin, target, size)
 
 
 @contextmanager
-def _opened(spec: VolumeSpec, snapshot: str, path: Path) -> Iterator[Origin]:
-    image = image_in_header(path.stem, path)
-    if spec.image_id is not None and spec.image_id != image:
-        raise strange_volume(path.stem)
+def _kept(source: SnapshotSpec) -> Iterator[tuple[Path, int]]:
+    """Give a volume's file and the size of its snapshot, which must be there before and after it is copied."""
+    volume = source.volume
+    path = existing_path(volume)
+    sizes = snapshots_in(volume.id, path)
+    if source.id not in sizes:
+        raise missing_snapshot(volume.id, source.id)
+    yield path, sizes[source.id]
+    # Had it been removed meanwhile, the rest of it could have been written over.
+    if source.id not in snapshots_in(volume.id, path):
+        raise missing_snapshot(volume.id, source.id)
+
+
+@contextmanager
+def _opened(spec: VolumeSpec, image: str | None, snapshot: str, path: Path) -> Iterator[Origin]:
     with lent_for_reading(path) as lent:
         size = qcow2.virtual_bytes(path)
         if image is None:

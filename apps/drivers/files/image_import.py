@@ -1,4 +1,4 @@
-"""Taking in disk images that somebody uploaded.
+"""Taking in disk images that somebody uploaded, also those compressed by gzip or xz.
 
 An image is refused when it is damaged, when it names any other file (a backing file, an external data file, extents: it
 could name a file of the host), when its disk is over the limit, or when nothing could boot from it. What is stored is
@@ -15,8 +15,9 @@ from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.files import qcow2, signatures, sources
 from apps.drivers.files.boot_record import START_BYTES, need_boot_record, need_whole_disk
+from apps.drivers.files.decompression import decompressed
 from apps.drivers.files.image_lengths import CONTENT, HEADER, check_length, damaged, truncated
-from apps.drivers.files.layout import PRIVATE, reading
+from apps.drivers.files.layout import DELIVERED_SUFFIX, PRIVATE, delivered_path, reading
 from apps.drivers.files.qemu_img import QemuImgFailed, name_of, of_strangers, probe, whole_image
 from apps.drivers.files.qemu_img import opened as opened_as
 from apps.drivers.specs import PoolSpec
@@ -37,8 +38,24 @@ def import_image(pool: PoolSpec, source: str, target: Path, limit_bytes: int) ->
     """
     copied = target.with_name(f"{target.stem}.copy.partial")
     with sources.private_copy(pool, source, copied, limit_bytes) as copy:
-        form, size = _examine(copy, limit_bytes)
-        _convert(copy, form, target, size)
+        return _take(copy, target, limit_bytes)
+
+
+def import_delivered(delivered: Path, target: Path, limit_bytes: int) -> str:
+    """Do the same with a file that the control plane has delivered. It is removed when it is refused for good."""
+    try:
+        with sources.delivered_file(delivered, limit_bytes) as file:
+            return _take(file, target, limit_bytes)
+    except DriverError as error:
+        if error.permanent:
+            delivered.unlink(missing_ok=True)
+        raise
+
+
+def _take(file: int, target: Path, limit_bytes: int) -> str:
+    with decompressed(file, target.with_name(f"{target.stem}.plain.partial"), limit_bytes) as plain:
+        form, size = _examine(plain, limit_bytes)
+        _convert(plain, form, target, size)
     return form
 
 
@@ -99,15 +116,20 @@ def _must_start(file: int) -> None:
     need_boot_record(start, known=True)
 
 
-def how_far(image: Path, source: Path) -> tuple[int, int]:
+def how_far(image: Path, source: Path | None) -> tuple[int, int]:
     """Return how many bytes of `source` have been taken in as `image` so far, about, and of how many; 0 for unknown.
 
-    Each is written twice: to the private copy, and from there to the image.
+    Each is written twice: to the private copy, and from there to the image. One that was delivered (None) needs no
+    private copy.
     """
     try:
-        total = source.lstat().st_blocks * 512
-        parts = image.parent.glob(f"{image.name}.*.partial")
-        done = sum(part.stat().st_blocks * 512 for part in parts) // 2
+        total = (source or delivered_path(image)).lstat().st_blocks * 512
+        parts = [
+            part
+            for part in image.parent.glob(f"{image.name}.*.partial")
+            if not part.name.endswith(DELIVERED_SUFFIX)
+        ]
+        done = sum(part.stat().st_blocks * 512 for part in parts) // (2 if source else 1)
     except OSError:
         return 0, 0
     return min(done, total), total

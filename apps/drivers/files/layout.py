@@ -17,6 +17,7 @@ from apps.drivers.specs import ImageSpec, PoolSpec, VolumeSpec
 from apps.drivers.volume_errors import not_plain, silent_pool
 
 SUFFIX = ".qcow2"
+DELIVERED_SUFFIX = ".delivered.partial"
 ANSWER_SECONDS = 3.0
 _deadline = Deadline()
 PASS_THROUGH = 0o711
@@ -140,10 +141,16 @@ def unfinished_in(path: Path) -> dict[str, float]:
     return found
 
 
-def remove_partials(path: Path) -> None:
+def delivered_path(image: Path) -> Path:
+    """Return the file that the control plane delivers for an image: unfinished until the image is made of it."""
+    return image.with_name(f"{image.name}{DELIVERED_SUFFIX}")
+
+
+def remove_partials(path: Path, *, keep: Path | None = None) -> None:
     """Remove what killed runs left of `path`. A run still at work on one fails in `appearing` and harms nothing."""
     for partial in path.parent.glob(f"{path.name}.*.partial"):
-        partial.unlink(missing_ok=True)
+        if partial != keep:
+            partial.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -161,7 +168,7 @@ def appearing(path: Path) -> Iterator[Path]:
 
     What it holds is on the disk before it has its name, so that a power cut leaves no empty file under it.
     """
-    remove_partials(path)
+    remove_partials(path, keep=delivered_path(path))
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         yield partial

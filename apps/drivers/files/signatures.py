@@ -50,6 +50,11 @@ class Ends:
         return cls(read(HEAD_BYTES, 0), read(SECTOR, max(size - SECTOR, 0)), size)
 
 
+def compression_of(head: bytes) -> str:
+    """Return the name of the compression that a file begins with, empty for none."""
+    return next((name for magic, name in COMPRESSED if head.startswith(magic)), "")
+
+
 def format_of(ends: Ends) -> str:
     """Return the format, "raw" for what has no signature. Raises `DriverError` for what cannot be imported, by name."""
     if not ends.size:
@@ -63,9 +68,8 @@ def format_of(ends: Ends) -> str:
 
 
 def _refuse_by_name(head: bytes) -> None:
-    for magic, name in COMPRESSED:
-        if head.startswith(magic):
-            raise _compressed(name)
+    if name := compression_of(head):
+        raise _compressed(name)
     for magic, name in OTHER_FORMATS:
         if head.startswith(magic):
             raise other_format(name)
@@ -106,7 +110,11 @@ def other_format(name: str) -> DriverError:
 
 
 def _compressed(name: str) -> DriverError:
-    return bad_image(_("The file is compressed (%(name)s)."), hint=_("Decompress the file first."), name=name)
+    return bad_image(
+        _("The file is compressed (%(name)s) in a way that cannot be imported."),
+        hint=_("Decompress the file first, or compress it once with gzip or xz."),
+        name=name,
+    )
 
 
 def _archive(head: bytes) -> DriverError:

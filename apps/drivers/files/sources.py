@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
+from apps.drivers.files.layout import reading
 from apps.drivers.specs import PoolSpec
 from apps.drivers.specs.storage import IMPORTS
 from apps.drivers.tools import UNPRIVILEGED_ID
-from apps.drivers.volume_errors import image_too_large, missing_source, refused_source
+from apps.drivers.volume_errors import delivery_lost, image_too_large, missing_source, refused_source
 
 CHUNK = 16 << 20
 SLACK_BYTES = 1 << 30
@@ -41,6 +42,21 @@ def private_copy(pool: PoolSpec, source: str, path: Path, limit_bytes: int) -> I
         finally:
             os.close(copy)
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def delivered_file(path: Path, limit_bytes: int) -> Iterator[int]:
+    """Give a descriptor of a file that the control plane has delivered, which the tools may read from now on."""
+    try:
+        with reading(path) as file:
+            descriptor = file.fileno()
+            size = os.fstat(descriptor).st_size
+            if size > limit_bytes + SLACK_BYTES:
+                raise image_too_large(size, limit_bytes)
+            os.fchown(descriptor, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+            yield descriptor
+    except FileNotFoundError as error:
+        raise delivery_lost() from error
 
 
 def owned_by_tools(path: Path) -> int:

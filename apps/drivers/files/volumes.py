@@ -4,14 +4,25 @@ import logging
 import os
 from pathlib import Path
 
+from apps.drivers.bounds import Counter
 from apps.drivers.errors import DriverError
-from apps.drivers.files import contents, copies, image_copies, image_import, qcow2, qemu_img, snapshots
+from apps.drivers.files import (
+    contents,
+    copies,
+    deliveries,
+    image_copies,
+    image_import,
+    qcow2,
+    qemu_img,
+    snapshots,
+)
 from apps.drivers.files.layout import (
     BASE,
     PRIVATE,
     SUFFIX,
     appearing,
     base_path,
+    delivered_path,
     folder,
     image_path,
     remove_partials,
@@ -33,6 +44,7 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VolumeSpec,
 )
+from apps.drivers.specs.storage import CAPTURED, DELIVERED, Part
 from apps.drivers.volume_errors import image_in_use, missing_image, volume_in_use
 
 log = logging.getLogger(__name__)
@@ -57,11 +69,20 @@ class FileVolumes:
             remove_partials(path)  # a run killed after it gave the file its name
         else:
             with appearing(path) as partial:
-                form = image_import.import_image(spec.pool, source, partial, self._limit)
+                form = self._import(spec.pool, source, path, partial)
                 partial.chmod(BASE)
                 image_import.write_format(_about(path), form)
                 sync(_about(path))
+            delivered_path(path).unlink(missing_ok=True)
         return _info(path)
+
+    def _import(self, pool: PoolSpec, source: str, path: Path, partial: Path) -> str:
+        if source == DELIVERED:
+            return image_import.import_delivered(delivered_path(path), partial, self._limit)
+        return image_import.import_image(pool, source, partial, self._limit)
+
+    def ensure_delivered(self, spec: ImageSpec, at: int, data: Part) -> Counter:
+        return deliveries.write(delivered_path(image_path(spec)), at, data)
 
     def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         path = image_path(spec)
@@ -72,6 +93,18 @@ class FileVolumes:
                 image_copies.copy_image(source, partial)
                 partial.chmod(BASE)
                 image_import.write_format(_about(path), image_import.read_format(_about(image_path(source))))
+                sync(_about(path))
+        return _info(path)
+
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        path = image_path(spec)
+        if path.exists():
+            remove_partials(path)
+        else:
+            with appearing(path) as partial:
+                copies.copy_to_image(spec.id, source, partial)
+                partial.chmod(BASE)
+                image_import.write_format(_about(path), CAPTURED)
                 sync(_about(path))
         return _info(path)
 

@@ -14,6 +14,7 @@ import libvirt
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
+from apps.drivers.hypervisor_errors import missing_firmware
 
 KEEPALIVE_SECONDS, KEEPALIVE_MISSES = 5, 3
 GONE = frozenset(
@@ -24,6 +25,8 @@ GONE = frozenset(
         libvirt.VIR_ERR_SYSTEM_ERROR,
     }
 )
+NO_FIRMWARE = "Unable to find 'efi' firmware"
+"""libvirt has no code of its own for this."""
 _loop_lock = threading.Lock()
 _loop_runs = False
 
@@ -57,7 +60,7 @@ class Connection:
             return self._connection
 
     def _open(self) -> Any:
-        _start_event_loop()
+        start_event_loop()
         try:
             connection = libvirt.open(self._uri)
             connection.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_MISSES)
@@ -87,6 +90,8 @@ class Connection:
     def _translated(self, error: libvirt.libvirtError) -> DriverError:
         if error.get_error_code() in GONE and not _is_alive(self._connection):
             return _unreachable(error)
+        if error.get_error_code() == libvirt.VIR_ERR_OPERATION_FAILED and NO_FIRMWARE in str(error):
+            return missing_firmware()
         return DriverError(
             _("libvirt reported an error: %(error)s"),
             values={"error": error},
@@ -110,7 +115,8 @@ def _unreachable(error: libvirt.libvirtError) -> DriverError:
     )
 
 
-def _start_event_loop() -> None:
+def start_event_loop() -> None:
+    """Run libvirt's event loop in this process, unless it runs. Call it before the first connection is opened."""
     global _loop_runs  # noqa: PLW0603 - libvirt has one event loop per process
     with _loop_lock:
         if _loop_runs:

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from apps.drivers.bounds import is_id
 from apps.drivers.libvirt.pool_drivers import Describe
-from apps.drivers.specs import Architecture, DiskAttachment
+from apps.drivers.specs import DiskAttachment
 
 SERIAL_LENGTH = 20
 """What virtio has room for."""
@@ -14,7 +14,7 @@ FIRST_DATA_PCI_SLOT = 0x10
 order, whichever are there, and the system disk and the first-boot data before them."""
 
 
-def element(attachment: DiskAttachment, architecture: Architecture, describe: Describe) -> ET.Element:
+def element(attachment: DiskAttachment, describe: Describe, *, express: bool) -> ET.Element:
     """Return the <disk>; `describe` writes where its data is."""
     disk = ET.Element("disk", type="", device="disk")
     describe(disk)
@@ -22,7 +22,7 @@ def element(attachment: DiskAttachment, architecture: Architecture, describe: De
     ET.SubElement(disk, "serial").text = serial_of(attachment.volume.id)
     if attachment.slot == 0:
         ET.SubElement(disk, "boot", order="1")
-    elif architecture is Architecture.X86:
+    elif not express:
         slot = f"{FIRST_DATA_PCI_SLOT + attachment.slot:#04x}"
         ET.SubElement(disk, "address", type="pci", domain="0x0000", bus="0x00", slot=slot, function="0x0")
     limits = {name: value for name, value in iotune(attachment).items() if value}

@@ -18,7 +18,7 @@ from apps.drivers.hypervisor_errors import limits_not_set, locked_volume, missin
 from apps.drivers.libvirt import disk_xml
 from apps.drivers.libvirt.device_change import LIVE, STORED, DeviceChange, call
 from apps.drivers.libvirt.pool_drivers import describe, driver_of
-from apps.drivers.specs import Architecture, AttachedDisk, DiskAttachment, PoolSpec, VmDisks, VmSpec
+from apps.drivers.specs import AttachedDisk, DiskAttachment, PoolSpec, VmDisks, VmSpec
 from apps.drivers.volume_errors import silent_pool
 
 POOL_SECONDS = 3.0
@@ -46,7 +46,7 @@ def ensure(domain: Any, spec: VmSpec) -> VmDisks:
     if domain.isActive():  # else no pool is needed
         for pool in {disk.volume.pool for disk in spec.disks}:
             need_answer(pool)
-    change = _Change(DeviceChange(domain, spec.id, disk_xml.volumes_in), spec.architecture)
+    change = _Change(DeviceChange(domain, spec.id, disk_xml.volumes_in), spec.is_express)
     found = _Disks.of(domain)
     touched = [*change.detach(found, spec.disks), *change.attach(found, spec.disks)]
     found = _Disks.of(domain) if touched else found
@@ -102,7 +102,7 @@ class _Change:
     """The steps, each for the definition of the next start and for the VM that runs."""
 
     device: DeviceChange
-    architecture: Architecture
+    is_express: bool
 
     @property
     def domain(self) -> Any:
@@ -135,7 +135,7 @@ class _Change:
     def _attach_to(self, disk: DiskAttachment, missing: Sequence[int]) -> None:
         if not driver_of(disk.volume.pool).prepare(disk.volume):
             raise missing_volume(self.vm_id, disk.volume.id)
-        made = disk_xml.element(disk, self.architecture, describe(disk.volume))
+        made = disk_xml.element(disk, describe(disk.volume), express=self.is_express)
         xml = ET.tostring(made, encoding="unicode")
         for where in missing:
             self._attach(disk, xml, where)

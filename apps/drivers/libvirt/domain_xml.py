@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from apps.drivers.libvirt import disk_xml, nic_xml
+from apps.drivers.libvirt import disk_xml, nic_xml, sizes
 from apps.drivers.libvirt.domains import name_of
 from apps.drivers.libvirt.metadata import VmMetadata, element
 from apps.drivers.libvirt.platform_xml import add_platform, has_legacy_devices
@@ -12,8 +12,7 @@ from apps.drivers.libvirt.pool_drivers import Describe
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.specs import VmSpec
 
-QUOTA_PERIOD_US = 100_000
-HOTPLUG_PORTS = 6
+HOTPLUG_PORTS = 10
 """Of a machine whose PCI Express bus takes nothing while it runs but at a free port: libvirt makes none to spare.
 Beside those of NICs, which are numbered."""
 NOT_XML = re.compile("[^\\t\\n\\r -\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
@@ -36,17 +35,16 @@ def build(
     _text(domain, "uuid", spec.id)
     _text(domain, "title", title_of(spec.name))
     ET.SubElement(domain, "metadata").append(element(metadata))
-    _text(domain, "memory", str(spec.memory_mib), unit="MiB")
-    _text(domain, "vcpu", str(spec.vcpu))
+    sizes.add_size(domain, spec)
     _cpu_limit(domain, spec)
     add_platform(domain, spec, host)
     _ends(domain)
     devices = ET.SubElement(domain, "devices")
     for disk in spec.disks:
-        devices.append(disk_xml.element(disk, spec.architecture, places[disk.volume.id]))
+        devices.append(disk_xml.element(disk, places[disk.volume.id], express=spec.is_express))
     _seed(devices, host.seed_path(spec.id))
     for nic in spec.nics:
-        devices.append(nic_xml.element(nic, host, spec.architecture))
+        devices.append(nic_xml.element(nic, host, express=spec.is_express))
     _consoles(devices, spec, host, vnc_password)
     _helpers(devices, spec)
     _owner(domain, spec.uid)
@@ -68,8 +66,8 @@ def _cpu_limit(domain: ET.Element, spec: VmSpec) -> None:
     if not spec.cpu_percent:
         return
     tune = ET.SubElement(domain, "cputune")
-    _text(tune, "global_period", str(QUOTA_PERIOD_US))
-    _text(tune, "global_quota", str(QUOTA_PERIOD_US * spec.cpu_percent // 100))
+    _text(tune, "global_period", str(sizes.QUOTA_PERIOD_US))
+    _text(tune, "global_quota", str(sizes.cpu_quota(spec)))
 
 
 def _ends(domain: ET.Element) -> None:
@@ -115,6 +113,7 @@ def _helpers(devices: ET.Element, spec: VmSpec) -> None:
     ET.SubElement(devices, "input", type="tablet", bus="usb")
     if not has_legacy_devices(spec):
         ET.SubElement(devices, "input", type="keyboard", bus="usb")
+    if spec.is_express:
         for port in range(nic_xml.PLACES):
             ET.SubElement(devices, "controller", type="pci", index=str(port + 1), model="pcie-root-port")
         for _port in range(HOTPLUG_PORTS):

@@ -4,14 +4,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from apps.drivers.hypervisor_errors import missing_vm
+from apps.drivers.hypervisor_errors import already_here, missing_vm
 from apps.drivers.ids import checked_id
 from apps.drivers.libvirt import (
+    arriving,
     console,
     disks,
     domain_xml,
     domains,
     guest_agent,
+    guest_password,
     neighbours,
     nic_guard,
     nics,
@@ -21,10 +23,12 @@ from apps.drivers.libvirt import (
     screenshot,
     seed,
     seeds,
+    sizes,
     starting,
 )
 from apps.drivers.libvirt.connection import Connection
 from apps.drivers.libvirt.guest_networks import GuestNetworks
+from apps.drivers.libvirt.heartbeats import HeartbeatPlans
 from apps.drivers.libvirt.held import HeldVms
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.pool_drivers import add_ceph, describe
@@ -33,19 +37,24 @@ from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.rbd.client import RbdClient
 from apps.drivers.specs import (
     RESUMABLE,
+    Arrival,
     ConsoleAddress,
     FoundAddress,
     GuestMounts,
     GuestNetwork,
     GuestNetworkState,
+    GuestPassword,
+    HeartbeatPlan,
     Held,
     HostObservation,
     PoolKey,
     Power,
+    Presence,
     Screenshot,
     SeedSpec,
     VmDisks,
     VmNics,
+    VmSize,
     VmSpec,
     VmStatus,
 )
@@ -58,6 +67,7 @@ class LibvirtHypervisor:
         self._settings = settings
         self.connection = Connection(settings.uri)
         self.held = HeldVms(self.connection, settings.state_dir / "held")
+        self.heartbeats = HeartbeatPlans(settings.state_dir / "heartbeats.json", settings.name)
         self.ceph = RbdClient(settings.ceph_keys)
         add_ceph(self.ceph)
         self.networks = GuestNetworks(self.connection)
@@ -139,6 +149,19 @@ class LibvirtHypervisor:
             domain = domains.find(connection, vm_id)
             return nics.read(domain) if domain is not None else VmNics()
 
+    def ensure_size(self, spec: VmSpec) -> VmSize:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, spec.id)
+            if domain is not None and domains.runs(domain):
+                sizes.grow(domain, spec)
+        self.ensure_vm(spec)
+        return self.size(spec.id)
+
+    def size(self, vm_id: str) -> VmSize:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            return sizes.read(domain) if domain is not None else VmSize()
+
     def mounts(self, vm_id: str) -> GuestMounts:
         with self.connection.use() as connection:
             domain = domains.known(connection, vm_id)
@@ -147,11 +170,32 @@ class LibvirtHypervisor:
     def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
         return self.networks.ensure(vm_id, network)
 
+    def ensure_password(self, wanted: GuestPassword) -> None:
+        with self.connection.use() as connection:
+            guest_password.ensure(domains.running(connection, wanted.id), wanted)
+
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         return self.held.hold(vm_id, seconds, pause=pause)
 
     def ensure_released(self, vm_id: str) -> Held:
         return self.held.release(vm_id)
+
+    def ensure_arrival(self, spec: VmSpec) -> Arrival:
+        for pool in {disk.volume.pool.id: disk.volume.pool for disk in spec.disks}.values():
+            disks.need_answer(pool)
+        with self.connection.use() as connection:
+            if domains.find(connection, spec.id) is not None:
+                raise already_here(spec.id)
+        path = self._settings.seed_path(spec.id)
+        seed.write(path, seed.image(spec.id, spec.seed))
+        return Arrival(screen_host=self._settings.management_ip, seed=str(path))
+
+    def ensure_stays(self, vm_id: str) -> VmStatus:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            if domain is not None and domain.isActive():
+                arriving.end_leaving(domain)
+            return domains.status(vm_id, domain, self.networks.look)
 
     def ensure_pool_key(self, key: PoolKey) -> None:
         with self.connection.use() as connection:
@@ -163,6 +207,9 @@ class LibvirtHypervisor:
             pool_keys.ensure_absent(connection, pool_id)
         self.ceph.forget_key(pool_id)
 
+    def follow_heartbeats(self, plan: HeartbeatPlan) -> None:
+        self.heartbeats.follow(plan)
+
     def probe_addresses(
         self, physical_network: str, vlan: int, addresses: tuple[str, ...]
     ) -> tuple[FoundAddress, ...]:
@@ -171,6 +218,10 @@ class LibvirtHypervisor:
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
             return domains.status(vm_id, domains.find(connection, vm_id), self.networks.look)
+
+    def presence(self, vm_id: str) -> Presence:
+        with self.connection.use() as connection:
+            return arriving.presence(domains.find(connection, vm_id))
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self.connection.use() as connection:

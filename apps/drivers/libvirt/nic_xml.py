@@ -4,7 +4,7 @@ import copy
 import xml.etree.ElementTree as ET
 
 from apps.drivers.libvirt.settings import HostSettings
-from apps.drivers.specs import INTERNAL_SLOT, Architecture, NicAttachment
+from apps.drivers.specs import INTERNAL_SLOT, NicAttachment
 from apps.drivers.specs.devices import ELASTIC_SLOTS
 
 NO_OFFLOAD = {
@@ -19,7 +19,7 @@ PLACES = ELASTIC_SLOTS.stop
 """So many NICs a VM can have. A machine with PCI Express has a port for each, by number."""
 
 
-def element(nic: NicAttachment, host: HostSettings, architecture: Architecture) -> ET.Element:
+def element(nic: NicAttachment, host: HostSettings, *, express: bool) -> ET.Element:
     """Return the <interface>."""
     interface = ET.Element("interface", type="bridge")
     ET.SubElement(interface, "mac", address=nic.mac)
@@ -32,15 +32,15 @@ def element(nic: NicAttachment, host: HostSettings, architecture: Architecture) 
         for side, features in NO_OFFLOAD.items():
             ET.SubElement(driver, side, {feature: "off" for feature in features})
     ET.SubElement(interface, "mtu", size=str(nic.mtu))
-    bus, slot = place(nic.slot, architecture)
+    bus, slot = place(nic.slot, express=express)
     where = {"domain": "0x0000", "bus": f"{bus:#04x}", "slot": f"{slot:#04x}", "function": "0x0"}
     ET.SubElement(interface, "address", {"type": "pci", **where})
     return interface
 
 
-def place(slot: int, architecture: Architecture) -> tuple[int, int]:
-    """Return bus and slot on the PCI bus of the NIC with this slot of ours."""
-    if architecture is not Architecture.X86:
+def place(slot: int, *, express: bool) -> tuple[int, int]:
+    """Return bus and slot on the PCI bus of the NIC with this slot of ours; with PCI Express, each has its own bus."""
+    if express:
         return slot + 1, 0
     return 0, INTERNAL_PCI_SLOT if slot == INTERNAL_SLOT else FIRST_OTHER_PCI_SLOT + slot - 1
 

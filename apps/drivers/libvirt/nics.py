@@ -56,7 +56,7 @@ class _Change:
 
     def attach(self, nic: NicAttachment) -> bool:
         """Add the NIC wherever it is missing; return False when the running VM has another in its place."""
-        made = nic_xml.element(nic, self.host, self.spec.architecture)
+        made = nic_xml.element(nic, self.host, express=self.spec.is_express)
         for where, nics in self.device.places():
             known = nics.get(nic.port_id)
             if known is not None and where == STORED and nic_xml.differs(known, made):

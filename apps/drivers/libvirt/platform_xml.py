@@ -2,8 +2,9 @@
 
 import xml.etree.ElementTree as ET
 
+from apps.drivers.libvirt import sizes
 from apps.drivers.libvirt.settings import HostSettings
-from apps.drivers.specs import Architecture, OsFamily, VmSpec
+from apps.drivers.specs import Architecture, Firmware, OsFamily, VmSpec
 
 TCG_CACHE_MIB = 32
 """Without this limit an emulated VM takes up to 1 GiB for translated code."""
@@ -19,7 +20,7 @@ WINDOWS_TIMERS = (
 
 def add_platform(domain: ET.Element, spec: VmSpec, host: HostSettings) -> None:
     """Add machine, features, CPU and clock."""
-    _machine(domain, spec.architecture)
+    _machine(domain, spec)
     _features(domain, spec, host)
     _cpu(domain, spec, host)
     _clock(domain, spec, host)
@@ -30,14 +31,26 @@ def has_legacy_devices(spec: VmSpec) -> bool:
     return spec.architecture is Architecture.X86
 
 
-def _machine(domain: ET.Element, architecture: Architecture) -> None:
+def _machine(domain: ET.Element, spec: VmSpec) -> None:
     system = ET.SubElement(domain, "os")
-    machine = "pc"
-    if architecture is Architecture.ARM:
-        # Arm guests start from UEFI; libvirt finds the firmware of the host.
+    machine = "virt" if spec.architecture is Architecture.ARM else "q35" if spec.is_express else "pc"
+    kind = ET.SubElement(system, "type", arch=spec.architecture.value, machine=machine)
+    kind.text = "hvm"
+    if spec.is_express:
+        # libvirt finds the firmware of the host, and makes the VM's own file of variables from its template.
         system.set("firmware", "efi")
-        machine = "virt"
-    ET.SubElement(system, "type", arch=architecture.value, machine=machine).text = "hvm"
+    if spec.architecture is Architecture.X86 and spec.is_express:
+        _secure_boot(system, enabled=spec.firmware is Firmware.SECURE_BOOT)
+
+
+def _secure_boot(system: ET.Element, *, enabled: bool) -> None:
+    """Choose among the host's builds of UEFI: one that checks what it boots against Microsoft's keys, or none."""
+    features = ET.SubElement(system, "firmware")
+    value = "yes" if enabled else "no"
+    ET.SubElement(features, "feature", enabled=value, name="enrolled-keys")
+    ET.SubElement(features, "feature", enabled=value, name="secure-boot")
+    if enabled:
+        ET.SubElement(system, "loader", secure="yes")
 
 
 def _features(domain: ET.Element, spec: VmSpec, host: HostSettings) -> None:
@@ -45,6 +58,9 @@ def _features(domain: ET.Element, spec: VmSpec, host: HostSettings) -> None:
     ET.SubElement(features, "acpi")
     if spec.architecture is Architecture.X86:
         ET.SubElement(features, "apic")
+    if spec.firmware is Firmware.SECURE_BOOT:
+        # Only firmware in system management mode may change the variables that say what is trusted.
+        ET.SubElement(features, "smm", state="on")
     if _is_enlightened(spec, host):
         hyperv = ET.SubElement(features, "hyperv", mode="custom")
         for name in ENLIGHTENMENTS:
@@ -65,7 +81,10 @@ def _cpu(domain: ET.Element, spec: VmSpec, host: HostSettings) -> None:
     cpu = _cpu_model(domain, spec.architecture, host)
     if spec.os_family is OsFamily.WINDOWS:
         # Editions of Windows use one or two sockets and leave the others idle.
-        ET.SubElement(cpu, "topology", sockets="1", cores=str(spec.vcpu), threads="1")
+        cores = spec.most_vcpu if spec.can_grow else spec.vcpu
+        ET.SubElement(cpu, "topology", sockets="1", cores=str(cores), threads="1")
+    if spec.can_grow:
+        sizes.add_node(cpu, spec)
 
 
 def _cpu_model(domain: ET.Element, architecture: Architecture, host: HostSettings) -> ET.Element:

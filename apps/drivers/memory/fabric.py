@@ -1,11 +1,11 @@
 """The pretend network fabric."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from apps.drivers.fabric.declared import kind_of, kinds
-from apps.drivers.memory.records import EXTERNAL_PORTS, PORTS, UNPROTECTED, State, Table
+from apps.drivers.memory.records import EXTERNAL_PORTS, PORT_HOSTS, PORTS, UNPROTECTED, State, Table
 from apps.drivers.memory.world import World
 from apps.drivers.protocols import Guard
 from apps.drivers.specs import FabricInventory, FabricSpec
@@ -33,6 +33,15 @@ class MemoryFabric:
                 state.delete(known.table, id)
             else:
                 known.remove(state, id)
+
+    def ensure_hosts(self, ports: Sequence[str], hosts: Sequence[str]) -> None:
+        with self._change("ensure_hosts") as state:
+            for id in ports:
+                there = state.get(PORTS, id) is not None or state.get(EXTERNAL_PORTS, id) is not None
+                if hosts and there:
+                    state.put(PORT_HOSTS, id, " ".join(hosts))
+                else:
+                    state.delete(PORT_HOSTS, id)
 
     def inventory(self) -> FabricInventory:
         with self._world.call("fabric.inventory") as state:

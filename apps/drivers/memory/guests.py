@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.drivers.hypervisor_errors import missing_vm, unreachable, vm_is_off
-from apps.drivers.memory import disks, nics
+from apps.drivers.memory import disks, nics, sizes
 from apps.drivers.memory.records import HOSTS, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
-from apps.drivers.specs import RESUMABLE, GuestNetworkReason, PauseReason, Power, VmSpec, VmStatus
+from apps.drivers.specs import RESUMABLE, GuestNetworkReason, PauseReason, Power, VmSize, VmSpec, VmStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class MemoryGuests:
             state.put(self._vms, vm_id, replace(vm, paused=reason, cause_gone=cause_gone))
 
     def set_guest(self, vm_id: str, **said: Any) -> None:
-        """Let a guest be otherwise: `guest_agent`, `releases`, `mounted` (volume → mount points), `network_refused`."""
+        """Let a guest be otherwise: `guest_agent`, `releases`, `mounted` (volume → mount points), `network_refused`,
+        `refuses_passwords`."""
         with self._world.records() as state:
             vm = state.get(self._vms, vm_id)
             assert vm is not None
@@ -105,6 +106,7 @@ class MemoryGuests:
         if power is Power.ON:
             vm = disks.open_all(state, self._me(vm), vm)
             vm = replace(vm, power=power, boot=boot, started_at=time.time(), live_nics=vm.spec.nics)
+            vm = replace(vm, size=sizes.started(vm.spec))
         elif graceful and vm.paused:
             return vm  # a guest that does not run cannot react
         elif graceful and self._shutdown_seconds:
@@ -119,6 +121,7 @@ class MemoryGuests:
                 paused=PauseReason.NONE,
                 held_until=0.0,
                 live_nics=(),
+                size=VmSize(),
             )
         state.put(self._vms, vm.spec.id, vm)
         return vm

@@ -4,29 +4,40 @@ import zlib
 from dataclasses import replace
 from datetime import datetime
 
-from apps.drivers.hypervisor_errors import missing_vm
-from apps.drivers.memory import disks, nics
+from apps.drivers.hypervisor_errors import (
+    already_here,
+    missing_vm,
+    missing_volume,
+    no_guest_agent,
+    refused_password,
+)
+from apps.drivers.memory import disks, nics, sizes
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.guests import MemoryGuests, status_of
 from apps.drivers.memory.pictures import screen
-from apps.drivers.memory.records import ANSWERING, POOL_KEYS
+from apps.drivers.memory.records import ANSWERING, HEARTBEATS, POOL_KEYS, VOLUMES
 from apps.drivers.probed import checked_addresses
 from apps.drivers.specs import (
     RESUMABLE,
+    Arrival,
     ConsoleAddress,
     FoundAddress,
     GuestMounts,
     GuestNetwork,
     GuestNetworkState,
+    GuestPassword,
+    HeartbeatPlan,
     Held,
     HostObservation,
     PauseReason,
     PoolKey,
     Power,
+    Presence,
     Screenshot,
     SeedSpec,
     VmDisks,
     VmNics,
+    VmSize,
     VmSpec,
     VmStatus,
 )
@@ -92,6 +103,19 @@ class MemoryHypervisor(MemoryGuests):
             vm = self._get(state, vm_id)
             return disks.disks_of(vm) if vm else VmDisks()
 
+    def ensure_size(self, spec: VmSpec) -> VmSize:
+        with self._call("ensure_size") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            vm = self._get(state, spec.id) or self._defined(spec)
+            vm = replace(vm, size=sizes.grown(vm, spec), spec=spec)
+            state.put(self._vms, spec.id, vm)
+            return vm.size
+
+    def size(self, vm_id: str) -> VmSize:
+        with self._call("size") as state:
+            vm = self._get(state, vm_id)
+            return vm.size if vm else VmSize()
+
     def mounts(self, vm_id: str) -> GuestMounts:
         with self._call("mounts") as state:
             return disks.mounts_of(self._known(state, vm_id))
@@ -116,6 +140,17 @@ class MemoryHypervisor(MemoryGuests):
             state.put(self._vms, vm_id, vm)
             return found
 
+    def ensure_password(self, wanted: GuestPassword) -> None:
+        with self._call("ensure_password") as state:
+            pass_or_refuse(state, wanted.id, self._fence)
+            vm = self._running(state, wanted.id)
+            if not vm.guest_agent:
+                raise no_guest_agent(wanted.id)
+            if vm.refuses_passwords:
+                raise refused_password(wanted.id, wanted.user)
+            passwords = {**vm.passwords, wanted.user: wanted.password}
+            state.put(self._vms, wanted.id, replace(vm, passwords=passwords))
+
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         with self._call("ensure_held") as state:
             pass_or_refuse(state, vm_id, self._fence)
@@ -133,6 +168,27 @@ class MemoryHypervisor(MemoryGuests):
             state.put(self._vms, vm_id, vm)
             return held
 
+    def ensure_arrival(self, spec: VmSpec) -> Arrival:
+        with self._call("ensure_arrival") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            for disk in spec.disks:
+                if state.get(VOLUMES, disk.volume.id) is None:
+                    raise missing_volume(spec.id, disk.volume.id)
+            if self._get(state, spec.id) is not None:
+                raise already_here(spec.id)
+            return Arrival(screen_host=self._host, seed=f"/seeds/{spec.id}.iso")
+
+    def ensure_stays(self, vm_id: str) -> VmStatus:
+        with self._call("ensure_stays") as state:
+            pass_or_refuse(state, vm_id, self._fence)
+            vm = self._get(state, vm_id)
+            if vm is None:
+                return VmStatus(id=vm_id, exists=False)
+            if vm.paused is PauseReason.MIGRATION:
+                vm = replace(vm, paused=PauseReason.NONE)
+                state.put(self._vms, vm_id, vm)
+            return status_of(vm)
+
     def ensure_pool_key(self, key: PoolKey) -> None:
         with self._call("ensure_pool_key") as state:
             pass_or_refuse(state, key.id, self._fence)
@@ -142,6 +198,10 @@ class MemoryHypervisor(MemoryGuests):
         with self._call("ensure_pool_key_absent") as state:
             pass_or_refuse(state, pool_id, self._fence)
             state.delete(POOL_KEYS, f"{self._host}/{pool_id}")
+
+    def follow_heartbeats(self, plan: HeartbeatPlan) -> None:
+        with self._call("follow_heartbeats") as state:
+            state.put(HEARTBEATS, self._host, plan)
 
     def probe_addresses(
         self, physical_network: str, vlan: int, addresses: tuple[str, ...]
@@ -155,6 +215,15 @@ class MemoryHypervisor(MemoryGuests):
         with self._call("status") as state:
             vm = self._get(state, vm_id)
             return status_of(vm) if vm else VmStatus(id=vm_id, exists=False)
+
+    def presence(self, vm_id: str) -> Presence:
+        with self._call("presence") as state:
+            vm = self._get(state, vm_id)
+            if vm is None:
+                return Presence.ABSENT
+            if vm.power is Power.OFF:
+                return Presence.OFF
+            return Presence.WAITING if vm.paused is PauseReason.MIGRATION else Presence.RUNNING
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self._call("open_console") as state:

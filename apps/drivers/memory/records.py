@@ -10,6 +10,7 @@ from apps.drivers.specs import (
     ExternalPortSpec,
     GuestNetwork,
     GuestNetworkReason,
+    HeartbeatPlan,
     Held,
     ImageInfo,
     ImageSpec,
@@ -23,6 +24,7 @@ from apps.drivers.specs import (
     SubnetSpec,
     TranslatedAddressSpec,
     Unfinished,
+    VmSize,
     VmSpec,
     VolumeSpec,
     VpcSpec,
@@ -41,13 +43,16 @@ class Table(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class MemoryHost:
-    """A pretend host: whether it answers, and how often it was booted."""
+    """A pretend host: whether it answers, how often it was booted, and whether it has power (and so renews its
+    heartbeat on the storage)."""
 
     up: bool = True
     boots: int = 1
+    powered: bool = True
 
 
 NOT_HELD = Held(frozen=False, paused=False)
+NO_SIZE = VmSize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,8 @@ class MemoryVm:
     `live` are the disks that the running VM has, `open_disks` their volumes; `spec` may have changed since. A guest
     that `releases` nothing keeps what it is asked to let go; `mounted` is what it has mounted, by volume. `paused` by
     its host until `cause_gone`, and resumed. `held` until a time. `live_nics` are the NICs that the running VM has,
-    `network` is what its guest agent shall configure, which it does unless it is `network_refused`.
+    `network` is what its guest agent shall configure, which it does unless it is `network_refused`; `passwords` are
+    those it has set, by user, which it does unless it `refuses_passwords`. `size` is that of the running VM.
     """
 
     spec: VmSpec
@@ -78,29 +84,46 @@ class MemoryVm:
     live_nics: tuple[NicAttachment, ...] = ()
     network: GuestNetwork | None = None
     network_refused: GuestNetworkReason = GuestNetworkReason.NONE
+    size: VmSize = NO_SIZE
+    passwords: dict[str, str] = field(default_factory=dict)
+    refuses_passwords: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryImage:
-    """An imported image."""
+    """An image; `content` is what the volume held that it was made of, "" for an imported one."""
 
     spec: ImageSpec
     info: ImageInfo
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryDelivery:
+    """A file that was delivered for an image: how long it is, and its first and last bytes."""
+
+    size: int
+    head: bytes
+    tail: bytes
 
 
 HOSTS = Table("hosts", MemoryHost)
 IMAGES = Table("images", MemoryImage)
+DELIVERIES = Table("deliveries", MemoryDelivery)
 VOLUMES = Table("volumes", VolumeSpec)
 UNFINISHED = Table("unfinished", Unfinished)
 """`pool/kind/id` → what a test has left there: nothing stays unfinished in a pretend pool."""
 DISK_USERS = Table("disk_users", str)
 """Volume → "host/vm" of the running VM that has it open: what QEMU's image lock is on a real disk."""
 POOL_KEYS = Table("pool_keys", PoolKey)
+HEARTBEATS = Table("heartbeats", HeartbeatPlan)
 """`host/pool` → the key that the host keeps."""
 VPCS = Table("vpcs", VpcSpec)
 VNIS = Table("vnis", str)
 SUBNETS = Table("subnets", SubnetSpec)
 PORTS = Table("ports", PortSpec)
+PORT_HOSTS = Table("port_hosts", str)
+"""Port → the hosts it is bound to, where it is not bound to whichever has the NIC."""
 ADDRESSES = Table("addresses", str)
 """`subnet/ip` and `subnet/mac` → port."""
 GROUPS = Table("groups", SecurityGroupSpec)

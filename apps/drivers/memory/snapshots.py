@@ -37,13 +37,19 @@ def make_copy(state: State, spec: VolumeSpec, steps: int) -> VolumeSpec:
     """Write the contents of a new volume made of a snapshot, and return it as large as it becomes."""
     source = spec.source
     assert source is not None
-    kept = state.get(SNAPSHOTS, source.snapshot_id)
-    if kept is None or kept.volume_id != source.volume_id:
-        raise missing_snapshot(source.volume_id, source.snapshot_id)
-    state.put(CONTENTS, spec.id, kept.content)
+    held = kept(state, source.volume_id, source.snapshot_id)
+    state.put(CONTENTS, spec.id, held.content)
     if steps:
         state.put(COPIES, spec.id, MemoryCopy(steps))
-    return spec if spec.size_gib >= kept.size_gib else _resized(spec, kept.size_gib)
+    return spec if spec.size_gib >= held.size_gib else _resized(spec, held.size_gib)
+
+
+def kept(state: State, volume_id: str, snapshot_id: str) -> MemorySnapshot:
+    """Return what a snapshot holds; raise `DriverError` when the volume has no such snapshot."""
+    found = state.get(SNAPSHOTS, snapshot_id)
+    if found is None or found.volume_id != volume_id:
+        raise missing_snapshot(volume_id, snapshot_id)
+    return found
 
 
 def copy_on(state: State, spec: VolumeSpec) -> CopyProgress:
@@ -70,26 +76,24 @@ def take(state: State, spec: SnapshotSpec) -> None:
         raise missing_volume(spec.volume)
     if state.get(SNAPSHOTS, spec.id) is None:
         content = state.get(CONTENTS, volume.id) or ""
-        kept = MemorySnapshot(volume.id, volume.pool.id, volume.size_gib, content)
-        state.put(SNAPSHOTS, spec.id, kept)
+        taken = MemorySnapshot(volume.id, volume.pool.id, volume.size_gib, content)
+        state.put(SNAPSHOTS, spec.id, taken)
 
 
 def roll_back(state: State, spec: SnapshotSpec) -> None:
     """Put the volume back, at the size it has."""
     if state.get(VOLUMES, spec.volume.id) is None:
         raise missing_volume(spec.volume)
-    kept = state.get(SNAPSHOTS, spec.id)
-    if kept is None or kept.volume_id != spec.volume.id:
-        raise missing_snapshot(spec.volume.id, spec.id)
+    held = kept(state, spec.volume.id, spec.id)
     if state.get(DISK_USERS, spec.volume.id) is not None:
         raise volume_in_use(spec.volume.id)
-    state.put(CONTENTS, spec.volume.id, kept.content)
+    state.put(CONTENTS, spec.volume.id, held.content)
 
 
 def forget(state: State, volume_id: str) -> None:
     """Remove all that is kept of a volume."""
-    for id, kept in state.all(SNAPSHOTS).items():
-        if kept.volume_id == volume_id:
+    for id, each in state.all(SNAPSHOTS).items():
+        if each.volume_id == volume_id:
             state.delete(SNAPSHOTS, id)
     state.delete(CONTENTS, volume_id)
     state.delete(COPIES, volume_id)
@@ -97,7 +101,7 @@ def forget(state: State, volume_id: str) -> None:
 
 def snapshots_in(state: State, pool_id: str) -> dict[str, MemorySnapshot]:
     """Return the snapshots in a pool."""
-    return {id: kept for id, kept in state.all(SNAPSHOTS).items() if kept.pool_id == pool_id}
+    return {id: each for id, each in state.all(SNAPSHOTS).items() if each.pool_id == pool_id}
 
 
 def _resized(spec: VolumeSpec, size_gib: int) -> VolumeSpec:

@@ -3,12 +3,23 @@
 import os
 import struct
 
+from apps.drivers.bounds import Counter
+from apps.drivers.errors import DriverError
 from apps.drivers.files.boot_record import need_boot_record
-from apps.drivers.files.signatures import Ends, format_of
+from apps.drivers.files.signatures import HEAD_BYTES, SECTOR, Ends, format_of
 from apps.drivers.memory import snapshots
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.pools import pool_of
-from apps.drivers.memory.records import DISK_USERS, IMAGES, UNFINISHED, VOLUMES, MemoryImage, State
+from apps.drivers.memory.records import (
+    DELIVERIES,
+    DISK_USERS,
+    IMAGES,
+    UNFINISHED,
+    VOLUMES,
+    MemoryDelivery,
+    MemoryImage,
+    State,
+)
 from apps.drivers.memory.snapshots import CONTENTS, SNAPSHOTS, snapshots_in
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
@@ -23,8 +34,10 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VolumeSpec,
 )
+from apps.drivers.specs.storage import CAPTURED, DELIVERED, Part
 from apps.drivers.volume_errors import (
     backed_image,
+    delivery_lost,
     image_in_use,
     missing_image,
     missing_image_file,
@@ -54,9 +67,30 @@ class MemoryVolumes:
             known = state.get(IMAGES, _key(spec))
             if known is not None:
                 return known.info
-            image = MemoryImage(spec, _look_at(source))
-            state.put(IMAGES, _key(spec), image)
-            return image.info
+            refused: DriverError | None = None
+            try:
+                info = _delivered(state, spec) if source == DELIVERED else _look_at(source)
+            except DriverError as error:
+                refused = error  # what was delivered goes all the same
+            else:
+                state.put(IMAGES, _key(spec), MemoryImage(spec, info))
+            state.delete(DELIVERIES, _key(spec))
+        if refused is not None:
+            raise refused
+        return info
+
+    def ensure_delivered(self, spec: ImageSpec, at: int, data: Part) -> Counter:
+        with self._world.call("volumes.ensure_delivered") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            known = state.get(DELIVERIES, _key(spec))
+            size = known.size if known else 0
+            if not data or at > size:
+                return size
+            before = known.head[:at] if known and at else b""
+            tail = known.tail[: max(len(known.tail) - (size - at), 0)] if known and at else b""
+            kept = MemoryDelivery(at + len(data), (before + data)[:HEAD_BYTES], (tail + data)[-SECTOR:])
+            state.put(DELIVERIES, _key(spec), kept)
+            return kept.size
 
     def ensure_image_absent(self, spec: ImageSpec) -> None:
         with self._world.call("volumes.ensure_image_absent") as state:
@@ -64,6 +98,7 @@ class MemoryVolumes:
             if any(volume.image_id == spec.id for volume in _volumes_in(state, spec.pool).values()):
                 raise image_in_use(spec)
             state.delete(IMAGES, _key(spec))
+            state.delete(DELIVERIES, _key(spec))
 
     def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         with self._world.call("volumes.ensure_image_copy") as state:
@@ -73,7 +108,18 @@ class MemoryVolumes:
                 original = state.get(IMAGES, _key(source))
                 if original is None:
                     raise missing_image_file(source)
-                known = MemoryImage(spec, original.info)
+                known = MemoryImage(spec, original.info, original.content)
+                state.put(IMAGES, _key(spec), known)
+            return known.info
+
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        with self._world.call("volumes.ensure_image_from_snapshot") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            known = state.get(IMAGES, _key(spec))
+            if known is None:
+                kept = snapshots.kept(state, source.volume.id, source.id)
+                size = kept.size_gib * GIB
+                known = MemoryImage(spec, ImageInfo(size, size, CAPTURED), kept.content)
                 state.put(IMAGES, _key(spec), known)
             return known.info
 
@@ -87,7 +133,7 @@ class MemoryVolumes:
                 if spec.source is not None:
                     spec = snapshots.make_copy(state, spec, self._world.copy_steps)
                 elif spec.image_id is not None:
-                    state.put(CONTENTS, spec.id, f"image {spec.image_id}")
+                    state.put(CONTENTS, spec.id, _content(state, ImageSpec(spec.image_id, spec.pool)))
                 state.put(VOLUMES, spec.id, spec)
             elif known.size_gib < spec.size_gib:
                 if state.get(DISK_USERS, spec.id) is not None:
@@ -174,6 +220,12 @@ def _key(spec: ImageSpec) -> str:
     return f"{spec.pool.id}/{spec.id}"
 
 
+def _content(state: State, spec: ImageSpec) -> str:
+    """Return what a volume thin over an image holds."""
+    image = state.get(IMAGES, _key(spec))
+    return (image and image.content) or f"image {spec.id}"
+
+
 def _image_missing(state: State, spec: VolumeSpec) -> bool:
     return spec.image_id is not None and state.get(IMAGES, _key(ImageSpec(spec.image_id, spec.pool))) is None
 
@@ -190,7 +242,19 @@ def _look_at(source: str) -> ImageInfo:
             ends = Ends.read(stored, lambda count, at: os.pread(file.fileno(), count, at))
     except OSError as error:
         raise missing_source(source) from error
-    form, head = format_of(ends), ends.head
+    return _judged(ends)
+
+
+def _delivered(state: State, spec: ImageSpec) -> ImageInfo:
+    """Return the same of a file that was delivered."""
+    known = state.get(DELIVERIES, _key(spec))
+    if known is None:
+        raise delivery_lost()
+    return _judged(Ends(known.head, known.tail, known.size))
+
+
+def _judged(ends: Ends) -> ImageInfo:
+    form, head, stored = format_of(ends), ends.head, ends.size
     if form == "qcow2" and len(head) >= QCOW2_HEADER.size:
         _, _, backing, _, _, virtual = QCOW2_HEADER.unpack_from(head)
         if backing:

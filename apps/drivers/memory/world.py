@@ -46,6 +46,8 @@ class World:
         self.latency = latency
         #: So many looks after its creation a copy of a volume is still being copied.
         self.copy_steps = 0
+        #: So long a VM is on its way to another host.
+        self.migration_seconds = 0.0
         #: Of VMs that are defined from now on.
         self.guests_have_agents = True
         self.on_call = on_call
@@ -83,7 +85,8 @@ class World:
     def power_cut(self, host: str) -> None:
         """Take the power from a host: its VMs are off at once and its drivers answer `host.unreachable`."""
         with self.records() as state:
-            state.put(HOSTS, host, replace(state.get(HOSTS, host) or MemoryHost(), up=False))
+            dead = replace(state.get(HOSTS, host) or MemoryHost(), up=False, powered=False)
+            state.put(HOSTS, host, dead)
             for vm_id, vm in state.all(vms_of(host)).items():
                 off = replace(
                     vm, power=Power.OFF, off_at=0.0, open_disks=(), live=(), paused=PauseReason.NONE

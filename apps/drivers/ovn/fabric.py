@@ -1,7 +1,7 @@
 """The `Fabric` driver for OVN: one transaction a verb, and none when there is nothing to change."""
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any
 from apps.drivers.fabric.declared import FabricKind, InOvn, kind_of, kinds
 from apps.drivers.ovn import ports
 from apps.drivers.ovn.northbound import Northbound
+from apps.drivers.ovn.ports import set_hosts
 from apps.drivers.ovn.rows import find
 from apps.drivers.protocols import Guard
 from apps.drivers.specs import ExternalPortSpec, FabricInventory, FabricSpec, PortSpec
@@ -42,6 +43,13 @@ class OvnFabric:
     def ensure_absent(self, kind: type[FabricSpec], id: str) -> None:
         remove = kind_of(kind).ovn.remove
         self._change(lambda replica, _: remove(replica, id))
+
+    def ensure_hosts(self, ports: Sequence[str], hosts: Sequence[str]) -> None:
+        def bind(replica: Any, _: Any) -> None:
+            for id in ports:
+                set_hosts(replica, id, hosts)
+
+        self._change(bind)
 
     def inventory(self) -> FabricInventory:
         seen = self._northbound.read(_inventory)

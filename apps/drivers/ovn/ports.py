@@ -1,12 +1,15 @@
 """Ports: a logical switch port named by its UUID, which is the interface id that Open vSwitch knows it by."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from apps.drivers.fabric_errors import address_in_use, missing_group, missing_ipv6, missing_subnet
 from apps.drivers.ovn import bandwidth, dhcp, fair_shares
 from apps.drivers.ovn.rows import drop_keys, ensure_row, find, labels
 from apps.drivers.specs import ExternalPortSpec, PortSpec
+
+REQUESTED, ACTIVATION = "requested-chassis", "activation-strategy"
 
 
 def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
@@ -67,6 +70,21 @@ def remove_port(replica: Any, id: str) -> None:
     if switch is not None:
         bandwidth.drop_limits(replica, switch, id, bandwidth.parts_of(port))
         switch.delvalue("ports", port)
+
+
+def set_hosts(replica: Any, id: str, hosts: Sequence[str]) -> None:
+    """Bind a port to these chassis, to any for none; of two, the second waits for the guest's own announcement."""
+    port = find(replica, "Logical_Switch_Port", uuid.UUID(id))
+    if port is None:
+        return
+    wanted = {REQUESTED: ",".join(hosts)} if hosts else {}
+    if len(hosts) > 1:
+        wanted[ACTIVATION] = "rarp"
+    for key in (REQUESTED, ACTIVATION):
+        if key in wanted and port.options.get(key) != wanted[key]:
+            port.setkey("options", key, wanted[key])
+        elif key not in wanted and key in port.options:
+            port.delkey("options", key)
 
 
 def port_holds(replica: Any, port: Any) -> bool:

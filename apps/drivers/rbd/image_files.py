@@ -12,16 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from apps.drivers import tools
-from apps.drivers.files import image_import, qcow2
-from apps.drivers.files.layout import BASE, appearing, image_path, reading, sync
+from apps.drivers.bounds import Counter
+from apps.drivers.files import deliveries, image_import, qcow2
+from apps.drivers.files.layout import BASE, SUFFIX, appearing, delivered_path, image_path, reading, sync
 from apps.drivers.files.qemu_img import whole_image
+from apps.drivers.ids import checked_id
 from apps.drivers.rbd.client import RbdClient, failed, is_missing, uri
 from apps.drivers.rbd.names import BASE as BASE_SNAPSHOT
-from apps.drivers.rbd.names import image_name, unfinished_name
-from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec
-from apps.drivers.specs.storage import IMPORTS
+from apps.drivers.rbd.names import image_name, unfinished_name, volume_name
+from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec, SnapshotSpec
+from apps.drivers.specs.storage import CAPTURED, DELIVERED, IMPORTS, Part
 from apps.drivers.tools import GIB
-from apps.drivers.volume_errors import backed_image, missing_image_file
+from apps.drivers.volume_errors import backed_image, missing_image_file, missing_snapshot
 
 FORMAT = "scloud.source_format"
 PARALLEL = ("-W", "-m", "8")
@@ -44,13 +46,30 @@ class RbdImages:
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
         """Write the image file `source` into the pool; of its path only the file's own name counts."""
-        files = PoolSpec(spec.pool.id, "file", str(self.imports))
-        path = str(self.imports / IMPORTS / PurePosixPath(source).name)
         self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.scratch) as directory:
             clean = Path(directory, f"{spec.id}.qcow2.partial")
-            form = image_import.import_image(files, path, clean, self.limit_bytes)
-            return self._from_file(spec, clean, form)
+            form = self._import(spec, source, clean)
+            written = self._from_file(spec, clean, form)
+        self._delivered(spec).unlink(missing_ok=True)
+        return written
+
+    def ensure_delivered(self, spec: ImageSpec, at: int, data: Part) -> Counter:
+        """Keep a part of a file on this host, which the image will be made of; see `Volumes`."""
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if at == 0:
+            deliveries.remove_forgotten(self.scratch)
+        return deliveries.write(self._delivered(spec), at, data)
+
+    def _delivered(self, spec: ImageSpec) -> Path:
+        return delivered_path(self.scratch / f"{checked_id(spec.id)}{SUFFIX}")
+
+    def _import(self, spec: ImageSpec, source: str, clean: Path) -> str:
+        if source == DELIVERED:
+            return image_import.import_delivered(self._delivered(spec), clean, self.limit_bytes)
+        files = PoolSpec(spec.pool.id, "file", str(self.imports))
+        path = str(self.imports / IMPORTS / PurePosixPath(source).name)
+        return image_import.import_image(files, path, clean, self.limit_bytes)
 
     def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         """Copy an image from or to a Ceph pool, or from one to another."""
@@ -64,6 +83,23 @@ class RbdImages:
             original, target = self._original(stack, source), self._target(stack, spec)
             self._convert(spec, size, "-f", "raw", "-O", "raw", *PARALLEL, original, target)
         return ImageInfo(size, size, form)
+
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        """Copy what a volume held at its snapshot; what it reads from its image is copied with it."""
+        volume, snapshot = source.volume, checked_id(source.id)
+        name = f"{volume_name(volume.id)}@{snapshot}"
+        info = self.client.rbd(volume.pool, "info", "--format", "json", name)
+        if is_missing(info):
+            raise missing_snapshot(volume.id, snapshot)
+        if info.status:
+            raise failed(info, volume.pool)
+        size = int(json.loads(info.output)["size"])
+        self._remove_unfinished(spec)
+        with ExitStack() as stack:
+            configuration = stack.enter_context(self.client.configured(volume.pool))
+            original, target = uri(volume.pool, name, configuration), self._target(stack, spec)
+            self._convert(spec, size, "-f", "raw", "-O", "raw", *PARALLEL, original, target)
+        return ImageInfo(size, size, CAPTURED)
 
     def _from_pool_of_files(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         path = image_path(source)

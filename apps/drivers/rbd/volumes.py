@@ -7,6 +7,7 @@ from typing import Any
 
 import rbd
 
+from apps.drivers.bounds import Counter
 from apps.drivers.protocols import Guard, Volumes
 from apps.drivers.rbd import contents, creating, fencing, health, images, snapshots, trash
 from apps.drivers.rbd.cluster import CephCluster
@@ -24,6 +25,7 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VolumeSpec,
 )
+from apps.drivers.specs.storage import Part
 
 #: Of this process, whichever cluster it is for.
 _flattening = Flattening()
@@ -46,8 +48,15 @@ class RbdVolumes:
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
         return self._image(spec, lambda hosts: hosts.ensure_image(spec, source))
 
+    def ensure_delivered(self, spec: ImageSpec, at: int, data: Part) -> Counter:
+        assert self._hosts is not None, "no way to the hosts"
+        return self._hosts().ensure_delivered(spec, at, data)
+
     def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         return self._image(spec, lambda hosts: hosts.ensure_image_copy(spec, source))
+
+    def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
+        return self._image(spec, lambda hosts: hosts.ensure_image_from_snapshot(spec, source))
 
     def _image(self, spec: ImageSpec, write: Callable[[Volumes], ImageInfo]) -> ImageInfo:
         """Have a host write the image under another name, and give it its own when it is whole."""

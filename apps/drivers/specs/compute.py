@@ -1,12 +1,12 @@
 """Virtual machines and their screens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta
 
-from apps.drivers.bounds import Id, Line, Port
+from apps.drivers.bounds import Id, Line, Number, Port
 from apps.drivers.specs.devices import INTERNAL_SLOT, DiskAttachment, NicAttachment
 
 MOST_SCREEN_WIDTH, MOST_SCREEN_HEIGHT = 400, 300
@@ -28,6 +28,14 @@ class OsFamily(StrEnum):
 class Architecture(StrEnum):
     X86 = "x86_64"
     ARM = "aarch64"
+
+
+class Firmware(StrEnum):
+    """What a VM starts with. An Arm VM always starts with UEFI."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+    SECURE_BOOT = "secure_boot"
 
 
 class PauseReason(StrEnum):
@@ -89,10 +97,21 @@ class SeedSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class GuestPassword:
+    """The new password of a user in the guest of the VM `id`: in clear text, or as a crypt(3) string (`is_hash`)."""
+
+    id: str
+    user: str
+    password: str = field(repr=False)
+    is_hash: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class VmSpec:
     """A VM as it should be defined on its host. memory in MiB; cpu_percent caps the VM's CPU (100 = one full core).
 
-    `uid` is the user and the group of its QEMU process, and of no other VM's, on any host.
+    `uid` is the user and the group of its QEMU process, and of no other VM's, on any host. `most_vcpu`,
+    `most_memory_mib`: up to what it can grow while it runs; 0: not at all.
     """
 
     id: str
@@ -107,6 +126,34 @@ class VmSpec:
     generation: int = 1
     os_family: OsFamily = OsFamily.LINUX
     architecture: Architecture = Architecture.X86
+    most_vcpu: int = 0
+    most_memory_mib: int = 0
+    firmware: Firmware = Firmware.BIOS
+
+    @property
+    def is_express(self) -> bool:
+        """Whether its bus is PCI Express, on which devices need ports: of an Arm machine, and of a PC with UEFI."""
+        return self.architecture is not Architecture.X86 or self.firmware is not Firmware.BIOS
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether it is defined so that it can get more while it runs."""
+        return self.most_vcpu > 0 and self.most_memory_mib > 0
+
+
+@dataclass(frozen=True, slots=True)
+class VmSize:
+    """vCPUs and memory (MiB) of a VM that runs, and up to what it can grow; all 0 of one that does not run."""
+
+    vcpu: Number = 0
+    memory_mib: Number = 0
+    most_vcpu: Number = 0
+    most_memory_mib: Number = 0
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a VM that runs."""
+        return self.vcpu > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,15 @@ Sizes = Annotated[dict[FileName, Counter], Meta(max_length=MOST_FILES)]
 
 #: The directory of a pool from which images are imported.
 IMPORTS = "import"
+#: As a source: the file that `Volumes.ensure_delivered` brought.
+DELIVERED = "delivered:"
+#: Of a file, in one order.
+MOST_PART_BYTES = 1 << 20
+Part = Annotated[bytes, Meta(max_length=MOST_PART_BYTES)]
 #: What can be imported.
 IMAGE_FORMATS = frozenset({"qcow2", "raw", "vmdk", "vpc", "vhdx", "vdi"})
+#: Source format of an image that was made of a VM's disk.
+CAPTURED = "qcow2"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from apps.infrastructure.filters import ComputeClusterFilter
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region
 from apps.infrastructure.selectors import sees_hosts, visible_compute_clusters
 from apps.infrastructure.services import clusters
+from apps.infrastructure.survival import MOST_SPARE_HOSTS
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
@@ -68,6 +69,15 @@ class ClusterChanges(serializers.Serializer[Any]):
 
 class ComputeClusterChanges(ClusterChanges):
     cpu_overcommit = serializers.DecimalField(max_digits=4, decimal_places=1, min_value=1, max_value=64)
+
+    failover = serializers.BooleanField(
+        help_text="Whether hosts suspected dead are powered off and their VMs started elsewhere automatically."
+    )
+    spare_hosts = serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_SPARE_HOSTS,
+        help_text="Number of hosts that may fail. New VMs leave that capacity free. 0: none is reserved.",
+    )
 
 
 class PermitBody(serializers.Serializer[Any]):
@@ -118,6 +128,8 @@ class ComputeClusterOut(ClusterOut):
     )
     architecture = serializers.ChoiceField(choices=ComputeCluster.Architecture.choices)
     cpu_overcommit = serializers.FloatField()
+    failover = serializers.BooleanField()
+    spare_hosts = serializers.IntegerField()
 
     @staticmethod
     def own(row: ComputeCluster) -> dict[str, Any]:
@@ -127,6 +139,8 @@ class ComputeClusterOut(ClusterOut):
             "status": str(status_of_cluster(row)),
             "architecture": row.architecture,
             "cpu_overcommit": float(row.cpu_overcommit),
+            "failover": row.failover,
+            "spare_hosts": row.spare_hosts,
         }
 
 

@@ -38,6 +38,10 @@ class ComputeCluster(Cluster):
     gpu = models.BooleanField(default=False)
     # vCPUs given out per physical thread; memory is never given out twice.
     cpu_overcommit = models.DecimalField(max_digits=4, decimal_places=1, default=4)
+    # Whether hosts that are suspected dead are switched off by the platform, and their VMs started elsewhere.
+    failover = models.BooleanField(default=True, db_default=True)
+    # So many hosts may fail without a VM being left without room: new VMs leave it free. 0: nothing is reserved.
+    spare_hosts = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta(Cluster.Meta):
         constraints = [

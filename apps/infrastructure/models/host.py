@@ -20,6 +20,32 @@ from apps.lifecycle.times import written
 SILENCE = timedelta(seconds=20)
 
 
+class Liveness(models.TextChoices):
+    """What is concluded from a host's two heartbeats: its agent's, and the one it renews on shared storage."""
+
+    ALIVE = "alive", gettext_lazy("Alive")
+    #: The agent is not heard, but other hosts read a fresh heartbeat on the storage: it runs.
+    NETWORK_FAULT = "network_fault", gettext_lazy("Network fault")
+    #: Neither is heard.
+    SUSPECTED = "suspected", gettext_lazy("Suspected dead")
+    #: The agent is not heard, and no other host can say anything of its storage heartbeat.
+    UNKNOWN = "unknown", gettext_lazy("Unknown")
+
+
+class Failure(models.TextChoices):
+    """Whether a host is certainly off, and how far its return has come; none is the empty text."""
+
+    OFF = "off", gettext_lazy("Off")
+    RETURNING = "returning", gettext_lazy("Returning")
+
+
+class Certainty(models.TextChoices):
+    """Who is certain that a host is off."""
+
+    CONTROLLER = "controller", gettext_lazy("Management controller")
+    ADMIN = "admin", gettext_lazy("Administrator")
+
+
 class Host(Kind):
     """A server. Capacity and load are what its agent last reported; reserved columns are what placement promised.
 
@@ -58,6 +84,17 @@ class Host(Kind):
     last_report_at = models.DateTimeField(null=True)
     report_sent_at = models.DateTimeField(null=True)
 
+    # What its heartbeats say (`host_watch.py`), since when, and which heartbeat plan it was given.
+    liveness = models.CharField(
+        max_length=16, choices=Liveness, default=Liveness.ALIVE, db_default=Liveness.ALIVE
+    )
+    liveness_at = models.DateTimeField(null=True)
+    heartbeat_digest = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    # Set once it is certain that nothing runs on it any more, until it has been taken back.
+    failure = models.CharField(max_length=16, choices=Failure, blank=True, default="", db_default="")
+    failed_at = models.DateTimeField(null=True)
+    failed_by = models.CharField(max_length=16, choices=Certainty, blank=True, default="", db_default="")
+
     @property
     def is_enrolled(self) -> bool:
         """Whether it has a key and a login of its own; a simulated host has none."""
@@ -79,9 +116,19 @@ class Host(Kind):
 
     def ready_word(self) -> StateLabel:
         """Return the state to show for a host that has been taken in."""
+        if self.failure == Failure.RETURNING:
+            reason = _("VMs that were moved to other hosts are being removed from it.")
+            return StateLabel(_("Returning"), "warn", reason=reason, code=Status.RETURNING)
+        if self.failure:
+            reason = _("It is certain that the host is off. Its VMs are started on other hosts.")
+            return StateLabel(_("Off"), "error", reason=reason, code=Status.OFF)
         if not self.in_reach:
             at = self.last_report_at
             reason = _("No report since %(time)s.") % {"time": written(at)} if at is not None else ""
+            if self.liveness == Liveness.NETWORK_FAULT:
+                reason = _(
+                    "Network fault: the agent is not heard, but the host renews its storage heartbeat."
+                )
             return StateLabel(_("Unreachable"), "error", reason=reason, code=Status.UNREACHABLE)
         if not self.accepts_vms:
             reason, code = _("Scheduling is disabled on this host."), Status.SCHEDULING_DISABLED
@@ -94,17 +141,38 @@ class Host(Kind):
         silent = models.Q(last_report_at__isnull=True) | models.Q(
             last_report_at__lte=timezone.now() - SILENCE
         )
-        open_, closed = models.Q(accepts_vms=True), models.Q(accepts_vms=False)
+        off, returning = models.Q(failure=Failure.OFF), models.Q(failure=Failure.RETURNING)
+        fine = models.Q(failure="")
+        open_, closed = fine & models.Q(accepts_vms=True), fine & models.Q(accepts_vms=False)
         return [
             ShownState(Status.AVAILABLE, gettext_lazy("Available"), ~silent & open_),
             ShownState(Status.SCHEDULING_DISABLED, gettext_lazy("Scheduling disabled"), ~silent & closed),
-            ShownState(Status.UNREACHABLE, gettext_lazy("Unreachable"), silent),
+            ShownState(Status.UNREACHABLE, gettext_lazy("Unreachable"), silent & fine),
+            ShownState(Status.OFF, gettext_lazy("Off"), off),
+            ShownState(Status.RETURNING, gettext_lazy("Returning"), returning),
         ]
 
     @classmethod
     def pending_states(cls) -> list[ShownState]:
         """Return the word of `pending_word`, which is shown of all hosts that have not reported yet."""
         return [ShownState(Status.ENROLLED, gettext_lazy("Enrolled"), models.Q())]
+
+
+class HostController(models.Model):
+    """A host's management controller (Redfish): with it the platform can switch the host off and see that it is.
+
+    `authority` is the PEM text of the certificate authority that its TLS certificate must be of; "": the system's.
+    """
+
+    host = models.OneToOneField(Host, models.CASCADE, primary_key=True, related_name="controller")
+    url = models.CharField(max_length=255)
+    user = models.CharField(max_length=64)
+    sealed_password = models.TextField(editable=False)
+    authority = models.TextField(blank=True, default="")
+    # What it answered last, when it was asked, and what was wrong then ({}: nothing).
+    power = models.CharField(max_length=16, blank=True, default="")
+    checked_at = models.DateTimeField(null=True)
+    check_error = models.JSONField(default=dict)
 
 
 class Collection(models.Model):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,11 +19,11 @@ from apps.drivers.specs import Severity
 from apps.infrastructure import usage_levels
 from apps.infrastructure.connection import Reach, connection_of
 from apps.infrastructure.load import fresh, loads_by
-from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.models import ComputeCluster, Failure, Host, Liveness, Region, StorageCluster
 from apps.infrastructure.pages.health_texts import check_text
 from apps.infrastructure.pool_health import health_of, rebuild_of
 from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY, cluster_warnings
-from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.slots import Slot
 from apps.lifecycle.state_labels import state_label
@@ -57,7 +57,7 @@ more: Slot[Callable[[Region | None], Iterator[AttentionItem]]] = Slot()
 
 def attention_items(region: Region | None = None) -> list[AttentionItem]:
     """Return what is wrong on the platform, or in one region, errors first; a constant number of queries."""
-    found = [*_hosts(region), *_clusters(region), *_pools(region)]
+    found = [*_stopped_failover(region), *_hosts(region), *_clusters(region), *_pools(region)]
     if region is None:
         found += [*_failed(), *_quotas(), *_drift()]
     for looks in more:
@@ -94,6 +94,24 @@ def _odd_hosts(hosts_in: QuerySet[Host]) -> Iterator[AttentionItem]:
         more = odd.count() - NAMED
         text = ngettext("%(n)s more host", "%(n)s more hosts", more) % {"n": more}
         yield AttentionItem("error", text, reverse("admin:host.list"), _("not available"))
+
+
+def _stopped_failover(region: Region | None) -> Iterator[AttentionItem]:
+    """Clusters in which so many hosts are silent that none of them is failed over by itself."""
+    hosts = Host.objects.filter(state=State.READY).exclude(failure=Failure.OFF)
+    if region is not None:
+        hosts = hosts.filter(region=region)
+    silent = Count("pk", filter=~Q(liveness=Liveness.ALIVE))
+    by_cluster = hosts.order_by().values("cluster_id", "cluster__name", "cluster__alias")
+    for row in by_cluster.annotate(all=Count("pk"), silent=silent).filter(silent__gt=F("all") / 2.0):
+        yield AttentionItem(
+            "error",
+            _("%(cluster)s: automatic failover has stopped")
+            % {"cluster": row["cluster__alias"] or row["cluster__name"]},
+            reverse("admin:compute_cluster.tab.hosts", args=[row["cluster_id"]]),
+            _("%(silent)s of %(all)s hosts are silent at once")
+            % {"silent": row["silent"], "all": row["all"]},
+        )
 
 
 def _clusters(region: Region | None) -> Iterator[AttentionItem]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.infrastructure.api.clusters import ComputeClusterApi
 from apps.infrastructure.cluster_status import cluster_label, cluster_order
@@ -27,8 +27,10 @@ from apps.infrastructure.pages.cluster_parts import (
 )
 from apps.infrastructure.pages.cluster_tabs import TABS
 from apps.infrastructure.pages.figures import memory_bar, vcpu_bar
+from apps.infrastructure.pages.host_failure import survival_text
 from apps.infrastructure.selectors import visible_compute_clusters, with_load
 from apps.infrastructure.services import clusters
+from apps.infrastructure.survival import MOST_SPARE_HOSTS, survival
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
@@ -52,6 +54,22 @@ class ChangeComputeForm(ChangeForm):
     cpu_overcommit = forms.DecimalField(
         label=gettext_lazy("vCPUs per CPU thread"), min_value=1, max_value=64, decimal_places=1
     )
+    failover = forms.BooleanField(
+        label=gettext_lazy("Automatic failover"),
+        required=False,
+        help_text=gettext_lazy("Hosts suspected dead are powered off and their VMs started elsewhere."),
+    )
+    spare_hosts = forms.IntegerField(
+        label=gettext_lazy("Hosts that may fail"),
+        min_value=0,
+        max_value=MOST_SPARE_HOSTS,
+        required=False,
+        help_text=gettext_lazy("New VMs leave the capacity of so many hosts free. 0: none is reserved."),
+    )
+
+    def clean_spare_hosts(self) -> int:
+        """Reserve nothing where it was left empty."""
+        return int(self.cleaned_data.get("spare_hosts") or 0)
 
 
 COMPUTE_CLUSTER = PageKind(
@@ -121,6 +139,20 @@ class ComputeClusterList(ListPage):
     )
 
 
+def _availability(row: Any) -> Properties:
+    """Return what becomes of VMs when hosts fail."""
+    found = survival(row)
+    lost = ngettext("Survives the loss of %(n)s host", "Survives the loss of %(n)s hosts", found.lost)
+    return Properties(
+        _("Host failure"),
+        [
+            Property(lost % {"n": found.lost}, survival_text(found)),
+            Property(_("Automatic failover"), _("enabled") if row.failover else _("disabled")),
+            Property(_("Hosts that may fail"), row.spare_hosts or _("none reserved")),
+        ],
+    )
+
+
 class ComputeClusterDetail(DetailPage):
     of = COMPUTE_CLUSTER
     template_name = "infrastructure/with_heat.html"
@@ -145,6 +177,7 @@ class ComputeClusterDetail(DetailPage):
                     Property(_("vCPUs per CPU thread"), row.cpu_overcommit),
                 ],
             ),
+            _availability(row),
             permission(row),
         ]
 

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from apps.infrastructure.load import fresh, load_of
 from apps.infrastructure.models import Host
 from apps.infrastructure.pages.figures import MIB_PER_GIB, load_figures, size, whole
+from apps.infrastructure.pages.host_failure import if_it_dies
 from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
 from apps.portal.charts import small_charts
 from apps.portal.detail import DetailPage
@@ -27,6 +28,7 @@ def overview(page: DetailPage, row: Host) -> dict[str, Any]:
         "groups": page.properties(row),
         "figures": load_figures(load) if load.in_reach else [],
         **small_charts(page, row, "api:hosts-metrics", why_nothing_new(row)),
+        "if_it_dies": if_it_dies(row),
         "plan": [] if row.accepts_vms else closing_plan(row),
     }
 
@@ -47,8 +49,8 @@ def closing_plan(host: Any) -> list[str]:
     lines = [
         _("No new VM is placed on %(name)s.") % {"name": host.name},
         ngettext(
-            "Its %(n)s VM keeps running on this host. To empty the host, delete the VM or power it off.",
-            "Its %(n)s VMs keep running on this host. To empty the host, delete the VMs or power them off.",
+            "Its %(n)s VM keeps running on this host. To empty the host, migrate the VM.",
+            "Its %(n)s VMs keep running on this host. To empty the host, migrate the VMs.",
             count,
         )
         % {"n": count}

@@ -15,10 +15,21 @@ from apps.infrastructure.api.hosts import HostApi
 from apps.infrastructure.enrolment import Enrolment, enroll_host, renew_enrolment
 from apps.infrastructure.filters import HostFilter
 from apps.infrastructure.models import ComputeCluster, Host, Region
-from apps.infrastructure.pages import host_tabs
+from apps.infrastructure.pages import host_failure, host_tabs
 from apps.infrastructure.pages.figures import load_bar, memory_bar, vcpu_bar
 from apps.infrastructure.selectors import visible_hosts
-from apps.infrastructure.verbs import HOST_CLOSE, HOST_ENROLL, HOST_OPEN, HOST_REMOVE, HOST_RENEW
+from apps.infrastructure.services.failure import MAX_AUTHORITY, MAX_PASSWORD, MAX_URL, MAX_USER
+from apps.infrastructure.verbs import (
+    HOST_CLOSE,
+    HOST_CONFIRM_OFF,
+    HOST_ENROLL,
+    HOST_FENCE,
+    HOST_OPEN,
+    HOST_READMIT,
+    HOST_REMOVE,
+    HOST_RENEW,
+    HOST_SET_CONTROLLER,
+)
 from apps.portal.actions import ActionPage
 from apps.portal.charts import HOST_CHARTS, monitoring
 from apps.portal.columns import NAME, REGION, STATE, Column
@@ -26,12 +37,45 @@ from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, region_facet, status_facet
-from apps.portal.forms import BaseForm
+from apps.portal.forms import BaseForm, RowForm
 from apps.portal.html import moment
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
 from apps.portal.status_filter import with_status
+
+
+class ControllerForm(RowForm):
+    """How a host's management controller is reached."""
+
+    url = forms.CharField(
+        label=gettext_lazy("Address"),
+        max_length=MAX_URL,
+        required=False,
+        help_text=gettext_lazy("https://… of its Redfish service. Leave empty if the host has none."),
+    )
+    user = forms.CharField(label=gettext_lazy("User"), max_length=MAX_USER, required=False)
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        max_length=MAX_PASSWORD,
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy("Stored encrypted, never shown again. Leave empty to keep the stored one."),
+    )
+    authority = forms.CharField(
+        label=gettext_lazy("Certificate authority"),
+        max_length=MAX_AUTHORITY,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text=gettext_lazy("PEM. Leave empty if a public authority signed its certificate."),
+    )
+
+    def prepare(self) -> None:
+        """Show what the host has now, but the password."""
+        known = getattr(self.row, "controller", None)
+        if known is not None:
+            self.initial.update(url=known.url, user=known.user, authority=known.authority)
 
 
 class EnrolForm(BaseForm):
@@ -78,6 +122,10 @@ HOST = PageKind(
     actions=(
         Do(HOST_OPEN),
         Do(HOST_CLOSE, says=host_tabs.closing_plan),
+        Do(HOST_FENCE, says=host_failure.fencing_plan, bulk=False),
+        Do(HOST_CONFIRM_OFF, says=host_failure.confirming_plan, typed_name=True, bulk=False),
+        Do(HOST_READMIT, bulk=False),
+        Do(HOST_SET_CONTROLLER, form=ControllerForm),
         Do(HOST_RENEW, says=_renews, opens="host.renew_key"),
         Do(HOST_REMOVE, says=_goes, typed_name=True),
     ),
@@ -190,6 +238,7 @@ class HostDetail(DetailPage):
                     Property(_("Boot ID"), row.boot_id, copy=bool(row.boot_id)),
                 ],
             ),
+            host_failure.controller_properties(row),
         ]
 
     def uses(self, row: Host) -> Sequence[Related]:

@@ -60,7 +60,7 @@ def change_cluster(allowed: Allowed, cluster: C, changes: Mapping[str, Any]) -> 
     if isinstance(cluster, StorageCluster):
         given = change_storage_cluster(cluster, changes)
     else:
-        given = only(changes, {"name", "alias", "cpu_overcommit"})
+        given = only(changes, {"name", "alias", "cpu_overcommit", "failover", "spare_hosts"})
         unique(lambda: type(cluster)._default_manager.filter(pk=cluster.pk).update(**given))
     allowed.record(name=cluster.name, args={key: str(value) for key, value in given.items()})
 

@@ -34,6 +34,9 @@ class Disk(Kind):
     and space are counted by; `size_before_gib` is the size to go back to should an expand under way fail.
     `iops_set` and `bytes_set` are limits that its tenant has set; null follows the storage cluster's rule.
 
+    `standby`: a system disk that no VM has: it is to replace another one (`replaces`), or is deleted in a moment. Only
+    administrators see it, and of its size only what it has more than the disk it replaces counts for the quota.
+
     `copied_from` and `from_snapshot` say whose data it was created with. Until `independent_at` it reads from there.
     """
 
@@ -64,6 +67,8 @@ class Disk(Kind):
     # Snapshot of `copied_from` that exists only to copy from; no row knows it.
     copy_point = models.UUIDField(null=True, blank=True, editable=False)
     independent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    standby = models.BooleanField(default=False, db_default=False, editable=False)
+    replaces = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
 
     if TYPE_CHECKING:
         snapshots: RelatedManager[Snapshot]
@@ -80,12 +85,16 @@ class Disk(Kind):
                 name="attached_disk_has_a_slot",
             ),
             models.CheckConstraint(condition=Q(size_gib__gte=1), name="disk_size_is_positive"),
+            models.CheckConstraint(
+                condition=Q(standby=False) | Q(role="system", vm__isnull=True), name="standby_disk_has_no_vm"
+            ),
         ]
         indexes = [
             # Those whose data is still being copied.
             models.Index(
                 fields=["copied_from"], condition=Q(independent_at__isnull=True), name="disk_being_copied"
             ),
+            models.Index(fields=["resource"], condition=Q(standby=True), name="disk_on_standby"),
         ]
 
     @property

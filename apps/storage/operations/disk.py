@@ -131,7 +131,8 @@ def settle_disk_deleted(disk: Disk) -> None:
     snapshots = list(Snapshot.objects.filter(disk=now))
     remove([*snapshots, now])
     if now.tenant_id is not None:
-        release_quota(now.tenant_id, {"disk": 1, "disk_gib": now.size_gib, "snapshot": len(snapshots)})
+        counted = {} if now.standby else {"disk": 1, "disk_gib": now.size_gib}
+        release_quota(now.tenant_id, {**counted, "snapshot": len(snapshots)})
     release_space(now.cluster_id, now.size_gib)
 
 

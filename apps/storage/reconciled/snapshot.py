@@ -25,8 +25,11 @@ _ROWS = f"""
       JOIN storage_disk v ON v.resource_id = k.disk_id
      WHERE v.cluster_id = %(cluster)s AND {AT_REST}
 """  # noqa: S608 -- constants
-# Made only to copy from, and removed with the copying: no row of a snapshot knows them.
-_COPY_POINTS = "SELECT copy_point FROM storage_disk WHERE copy_point IS NOT NULL"
+# Made only to copy from, to a disk or an image, and removed with the copying: no row of a snapshot knows them.
+_COPY_POINTS = """
+    SELECT copy_point FROM storage_disk WHERE copy_point IS NOT NULL
+    UNION ALL SELECT copy_point FROM compute_image WHERE copy_point IS NOT NULL
+"""
 
 
 def _remove(volumes: Volumes, id: str, pool: PoolSpec) -> None:

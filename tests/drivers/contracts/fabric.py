@@ -74,6 +74,16 @@ class FabricContract:
             fabric.ensure(port)
         assert port.id in fabric.inventory().of(PortSpec)
 
+    @pytest.mark.requirement("CL-6")
+    def test_ports_are_bound_to_hosts_and_set_free_whatever_else_they_are(self, fabric: Fabric) -> None:
+        _vpc, subnet = built(fabric)
+        port = a_port(subnet)
+        fabric.ensure(port)
+        for hosts in (("host-1", "host-2"), ("host-1", "host-2"), ("host-2",), (), ()):
+            fabric.ensure_hosts([port.id, new_id()], hosts)
+            fabric.ensure(port)
+            assert fabric.inventory().connection_limits[port.id] == port.connection_limit
+
     def test_a_changed_spec_replaces_the_old_one(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
         port = a_port(subnet)

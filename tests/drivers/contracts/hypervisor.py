@@ -17,6 +17,7 @@ from apps.drivers.specs import (
     MOST_SCREEN_WIDTH,
     DiskAttachment,
     GuestMounts,
+    GuestPassword,
     Held,
     PauseReason,
     Power,
@@ -365,6 +366,18 @@ class DisksContract:
         assert hypervisor.mounts(vm.id) == GuestMounts(asked=False)
         hypervisor.ensure_power(vm.id, Power.ON)
         assert hypervisor.mounts(vm.id) == GuestMounts(asked=False)
+
+    @pytest.mark.requirement("VM-4")
+    def test_a_guest_without_an_agent_gets_no_password(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        wanted = GuestPassword(vm.id, "root", "Secret-12345")
+        with refused("hypervisor.vm_missing"):
+            hypervisor.ensure_password(wanted)
+        hypervisor.ensure_vm(vm)
+        with refused("hypervisor.vm_off"):
+            hypervisor.ensure_password(wanted)
+        hypervisor.ensure_power(vm.id, Power.ON)
+        with refused("hypervisor.no_guest_agent"):
+            hypervisor.ensure_password(wanted)
 
     @pytest.mark.requirement("VM-11")
     def test_a_vm_without_a_guest_agent_is_held_by_stopping_it(

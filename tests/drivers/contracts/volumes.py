@@ -3,6 +3,8 @@
 `SnapshotsContract` also needs `other_pool`, and a way to write to a volume that no VM has open.
 """
 
+import itertools
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +13,16 @@ import pytest
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Volumes
 from apps.drivers.specs import PoolKind, PoolSpec, SnapshotSpec, VolumeSource, VolumeSpec
+from apps.drivers.specs.storage import DELIVERED
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.samples import a_volume, an_image, new_id
+from tests.drivers.samples import a_volume, an_image, make_bootable, new_id
+
+
+def a_file(path: Path) -> bytes:
+    """Return a clean image of 64 MiB."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), "64M"], check=True)
+    make_bootable(path)
+    return path.read_bytes()
 
 
 class VolumesContract:
@@ -52,6 +62,46 @@ class VolumesContract:
             volumes.ensure_image(an_image(pool), str(uploads / "gone"))
         assert caught.value.code == "volumes.source_missing"
         assert caught.value.permanent
+
+    @pytest.mark.requirement("IM-2")
+    def test_an_image_is_made_of_parts_that_come_in_any_pieces_and_again(
+        self, volumes: Volumes, pool: PoolSpec, uploads: Path
+    ) -> None:
+        image, whole = an_image(pool), a_file(uploads / "whole.qcow2")
+        assert volumes.ensure_delivered(image, 0, b"") == 0
+        assert volumes.ensure_delivered(image, 512, b"behind the end") == 0
+        cuts = [*range(0, len(whole), max(len(whole) // 3, 1)), len(whole)]
+        for start, end in itertools.pairwise(cuts):
+            for _ in range(2):
+                assert volumes.ensure_delivered(image, start, whole[start:end]) == end
+        assert volumes.ensure_delivered(image, 0, b"") == len(whole)
+        info = volumes.ensure_image(image, DELIVERED)
+        assert (info.virtual_bytes, info.source_format) == (64 << 20, "qcow2")
+        assert volumes.ensure_image(image, DELIVERED) == info
+        assert volumes.ensure_delivered(image, 0, b"") == 0
+
+    @pytest.mark.requirement("IM-5")
+    def test_a_delivered_file_that_is_no_image_is_refused_and_removed(
+        self, volumes: Volumes, pool: PoolSpec
+    ) -> None:
+        image = an_image(pool)
+        volumes.ensure_delivered(image, 0, b"not an image\n" * 1000)
+        with refused("volumes.image_invalid"):
+            volumes.ensure_image(image, DELIVERED)
+        assert volumes.ensure_delivered(image, 0, b"") == 0
+        assert volumes.observe(pool).of(PoolKind.IMAGE) == ()
+        with refused("volumes.delivery_lost"):
+            volumes.ensure_image(image, DELIVERED)
+
+    @pytest.mark.requirement("IM-2")
+    def test_a_delivery_begins_anew_at_its_start_and_goes_with_its_image(
+        self, volumes: Volumes, pool: PoolSpec
+    ) -> None:
+        image = an_image(pool)
+        volumes.ensure_delivered(image, 0, bytes(4096))
+        assert volumes.ensure_delivered(image, 0, bytes(512)) == 512
+        volumes.ensure_image_absent(image)
+        assert volumes.ensure_delivered(image, 0, b"") == (512 if pool.driver == "rbd" else 0)
 
     def test_volumes_and_images_are_observed(self, volumes: Volumes, pool: PoolSpec, source: str) -> None:
         image = an_image(pool)
@@ -286,3 +336,40 @@ class SnapshotsContract:
         assert volumes.observe(other_pool).of(PoolKind.IMAGE) == (image.id,)
         with refused("volumes.image_missing"):
             volumes.ensure_image_copy(an_image(other_pool), an_image(pool))
+
+    @pytest.mark.requirement("VM-8")
+    def test_an_image_of_a_snapshot_holds_all_of_it_and_needs_nothing_else(
+        self, volumes: Volumes, pool: PoolSpec, source: str
+    ) -> None:
+        base = an_image(pool)
+        volumes.ensure_image(base, source)
+        volume = a_volume(pool, base, size_gib=2)
+        volumes.ensure_volume(volume)
+        self.write(volume, 1)
+        snapshot = a_snapshot(volume)
+        volumes.ensure_snapshot(snapshot)
+        volumes.ensure_volume(grown := replace(volume, size_gib=3))
+        self.write(grown, 2)
+        image = an_image(pool)
+        for _ in range(2):
+            made = volumes.ensure_image_from_snapshot(image, replace(snapshot, volume=grown))
+            assert (made.virtual_bytes, made.source_format) == (2 << 30, "qcow2")
+        volumes.ensure_snapshot_absent(snapshot)
+        volumes.ensure_volume_absent(grown)
+        volumes.ensure_image_absent(base)
+        for number in (1, 2):
+            thin = a_volume(pool, image, size_gib=2)
+            volumes.ensure_volume(thin)
+            assert self.byte_in(thin) == 1, number
+            self.write(thin, 7)
+        assert volumes.observe(pool).of(PoolKind.IMAGE) == (image.id,)
+
+    def test_an_image_of_a_snapshot_that_is_not_there_is_refused_and_leaves_nothing(
+        self, volumes: Volumes, pool: PoolSpec
+    ) -> None:
+        volume = a_volume(pool)
+        volumes.ensure_volume(volume)
+        with refused("volumes.snapshot_missing"):
+            volumes.ensure_image_from_snapshot(an_image(pool), a_snapshot(volume))
+        assert volumes.observe(pool).of(PoolKind.IMAGE) == ()
+        assert volumes.inventory(pool).unfinished == ()

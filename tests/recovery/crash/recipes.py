@@ -10,9 +10,13 @@ from uuid import uuid4
 
 from apps.drivers.specs import VolumeSpec
 from apps.infrastructure import backends
+from apps.infrastructure.models import Host
+from apps.infrastructure.services.failure import fence_host, readmit_host
+from apps.lifecycle.actor import SYSTEM
 from apps.reconciliation.models import Finding, FindingState, Rule
 from tests.kinds import CASES
 from tests.kinds import RECIPES as OF_KINDS
+from tests.recovery.crash.dying_hosts import returning_host, silent_host
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, load, spoilt
 
@@ -21,6 +25,7 @@ __all__ = ["MODELS", "PLANTED", "RECIPES", "Recipe", "done", "load", "spoilt"]
 MODELS: dict[str, type[Any]] = {
     **{case.kind: case.model for case in CASES if case.recipes},
     "finding": Finding,
+    "host": Host,
 }
 #: Name of the findings made here.
 PLANTED = "planted"
@@ -42,4 +47,9 @@ def _orphan(environment: Environment) -> Finding:
     )
 
 
-RECIPES: dict[str, Recipe] = {**OF_KINDS, "finding.force_clean": Recipe(FORCE_CLEAN, _orphan)}
+RECIPES: dict[str, Recipe] = {
+    **OF_KINDS,
+    "finding.force_clean": Recipe(FORCE_CLEAN, _orphan),
+    "host.fence": Recipe(lambda environment, host: fence_host(environment.admin, host), silent_host),
+    "host.readmit": Recipe(lambda environment, host: readmit_host(SYSTEM, host), returning_host),
+}

@@ -1,0 +1,15 @@
+"""The paths of uploads: the API's, and those of tus."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.api.routes import routes
+from apps.uploads.api import UploadApi
+from apps.uploads.tus import TusCreate, TusOne
+
+api_routes = [
+    *routes("uploads", UploadApi),
+    path("tus", TusCreate.as_view(), name="tus"),
+    path("tus/<id:key>", TusOne.as_view(), name="tus-one"),
+]
