@@ -20,6 +20,7 @@ from tests.api_fuzz import worst
 from tests.api_fuzz.operations import document
 from tests.api_fuzz.raw import send
 from tests.api_fuzz.test_pages import VIEWS
+from tests.api_fuzz.touched import KITS
 from tests.api_fuzz.worst import JSON, MIB, Body, Cost, measured
 from tests.security.bodies import FORMS
 from tests.security.routes import Route, all_routes
@@ -42,6 +43,8 @@ CHANGES = ("POST", "PUT", "PATCH")
 AS_NOBODY = {"larger than allowed", "a name twice at the end", "many parts"}
 AS_OWNER = {"objects that are wrong", "many texts", "escapes", "parts"}
 TOKEN = "a" * 32
+#: In `make test` kinds are sampled too.
+sampled = pytest.mark.campaign("worst requests", ("tests/api_fuzz/", "apps/api/"), engine=KITS)
 
 _costs: dict[tuple[str, str], tuple[float, int, int, str]] = {}
 
@@ -139,6 +142,7 @@ CHANGED = [route for route in ROUTES.values() if _is_api(route) and route.method
 POSTED = [route for route in ROUTES.values() if not _is_api(route) and "POST" in route.methods]
 
 
+@sampled
 @pytest.mark.parametrize("kind", worst.JSON_BODIES)
 def test_no_body_sent_to_the_api_costs_much(kind: str, world: World) -> None:
     wrong: list[str] = []
@@ -152,6 +156,7 @@ def test_no_body_sent_to_the_api_costs_much(kind: str, world: World) -> None:
     assert wrong == [], "\n".join(wrong)
 
 
+@sampled
 @pytest.mark.parametrize("kind", worst.FORM_BODIES)
 def test_no_form_sent_to_a_page_costs_much(kind: str, world: World) -> None:
     wrong: list[str] = []

@@ -176,6 +176,9 @@ def ensure_it_settled(operation: Operation, vm: Vm, host: Host, cloud: Cloud) ->
         assert (gone.state, gone.power, gone.power_seen) == (State.READY, Power.OFF, Power.OFF)
 
 
+@pytest.mark.campaign(
+    "ways out", ("apps/compute/services/", "apps/compute/operations/", "apps/compute/verbs")
+)
 @pytest.mark.parametrize("leave", EXITS)
 @pytest.mark.parametrize("state", State.values)
 def test_power_off_and_delete_from_every_state(

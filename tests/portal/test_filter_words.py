@@ -24,7 +24,7 @@ from apps.storage.models import Disk
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
 from tests.portal.test_lists import names, shown
-from tests.portal.test_lists_everywhere import EVERYWHERE, client_for, columns_of
+from tests.portal.test_lists_everywhere import EVERYWHERE, client_for, columns_of, sampled
 
 pytestmark = pytest.mark.requirement("UX-13")
 
@@ -42,6 +42,7 @@ def words(column: Column, row: Any, page: ListPage) -> list[str]:
     return [word for word in said.split(", ") if word]
 
 
+@sampled
 @EVERYWHERE
 def test_the_choices_of_a_filter_are_the_words_of_its_column(
     path: str, page: type[ListPage], sample_site: Cloud, clients: dict[str, Client]
@@ -66,6 +67,7 @@ def test_the_choices_of_a_filter_are_the_words_of_its_column(
     assert sorted(set(wrong)) == []
 
 
+@sampled
 @EVERYWHERE
 def test_a_column_and_its_filter_have_one_name(
     path: str, page: type[ListPage], sample_site: Cloud, clients: dict[str, Client]
@@ -77,6 +79,7 @@ def test_a_column_and_its_filter_have_one_name(
         assert control.label == column.label or control.kind in {"text", "number"}, column.name
 
 
+@sampled
 @EVERYWHERE
 def test_no_two_filters_of_a_list_are_called_the_same(
     path: str, page: type[ListPage], sample_site: Cloud, clients: dict[str, Client]

@@ -31,6 +31,7 @@ from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_image
 from tests.kinds.external_segment import segment_row
 from tests.storage.rows import disk_row, snapshot_row
+from tests.touched import WHAT_ANSWERS, of_list
 
 pytestmark = pytest.mark.requirement("UX-1")
 
@@ -50,6 +51,8 @@ MOST_AT_ONCE = 10
 TENANT = [(f"/{path}", page) for path, page in sorted(list_pages(urls.tenant).items())]
 ADMIN = [(f"/admin/{path}", page) for path, page in sorted(list_pages(urls.admin).items())]
 EVERYWHERE = pytest.mark.parametrize(("path", "page"), TENANT + ADMIN)
+#: In `make test` the lists of the apps that changed, and of the others a share.
+sampled = pytest.mark.campaign("lists", of_list, engine=WHAT_ANSWERS)
 
 
 def columns_of(path: str, page: type[ListPage]) -> Iterator[Any]:
@@ -143,6 +146,7 @@ def examples(name: str, page: type[ListPage]) -> list[str]:
     return queries + ([f"{name}=10.&not={name}"] if by.negatable else [])
 
 
+@sampled
 @EVERYWHERE
 def test_every_column_sorts_narrows_and_is_exported(
     path: str, page: type[ListPage], sample_site: Cloud, clients: dict[str, Client]

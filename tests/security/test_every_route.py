@@ -25,9 +25,17 @@ from tests.security.sending import (
 )
 from tests.security.words import ROLES
 from tests.security.world import World
+from tests.touched import WHAT_ANSWERS, of_route
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-1")]
 
+
+def _paths(item: pytest.Item) -> tuple[str, ...]:
+    return ("tests/security/", "tests/kinds/", *of_route(item))
+
+
+#: In `make test` all routes of the apps that changed, and of the others a share.
+sampled = pytest.mark.campaign("routes by role", _paths, engine=WHAT_ANSWERS)
 WORDS = {"ok", "no", "login", "elsewhere", "401", "403", "404"}
 #: A second key of the scope `read`, of whom the table's is not: no endpoint lets it change anything either.
 OTHERS_READ_KEY = {"alice": "ada", "ada": "alice"}
@@ -59,6 +67,7 @@ def _asked(row: str) -> Iterator[tuple[str, str, str]]:
         yield "read key", OTHERS_READ_KEY[owner], "403"
 
 
+@sampled
 @pytest.mark.requirement("SE-2", "SE-5", "OP-1", "AC-4")
 @pytest.mark.parametrize("row", TABLE)
 def test_each_role_gets_the_answer_of_the_table(row: str, world: World) -> None:
@@ -74,6 +83,7 @@ def test_each_role_gets_the_answer_of_the_table(row: str, world: World) -> None:
     assert not found, "\n".join(found)
 
 
+@sampled
 @pytest.mark.parametrize("name", sorted(ROUTES))
 def test_a_method_that_is_not_in_the_table_is_not_allowed(name: str, world: World) -> None:
     route = ROUTES[name]
@@ -89,6 +99,7 @@ def test_a_method_that_is_not_in_the_table_is_not_allowed(name: str, world: Worl
 POSTED = sorted(row for row in TABLE if not row.startswith("api:") and row.endswith(" POST"))
 
 
+@sampled
 @pytest.mark.requirement("SE-5")
 @pytest.mark.parametrize("row", POSTED)
 def test_a_form_without_its_token_is_turned_away(row: str, world: World) -> None:
@@ -101,6 +112,7 @@ def test_a_form_without_its_token_is_turned_away(row: str, world: World) -> None
         assert not changed(world, watch), row
 
 
+@sampled
 @pytest.mark.requirement("SE-5")
 @pytest.mark.parametrize("row", sorted(r for r in TABLE if r.startswith("api:") and not r.endswith(" GET")))
 def test_the_api_with_a_session_wants_the_token_too(row: str, world: World) -> None:

@@ -27,6 +27,7 @@ from tests.security.hostile import HOSTILE
 from tests.security.routes import Route, all_routes
 from tests.security.words import ROLES
 from tests.security.world import World
+from tests.touched import WHAT_ANSWERS, of_route
 
 pytestmark = pytest.mark.requirement("SE-5")
 
@@ -131,6 +132,7 @@ def test_the_fields_are_found(db: None) -> None:
     assert len(FIELDS) > 60
 
 
+@pytest.mark.campaign("hostile texts", of_route, engine=WHAT_ANSWERS)
 @pytest.mark.parametrize(("number", "row", "place"), [(n, *field) for n, field in enumerate(FIELDS)], ids=str)
 def test_a_text_is_refused_at_its_field_or_kept_as_it_is(
     number: int, row: str, place: Place, world: World

@@ -20,6 +20,7 @@ from tests.factories import page_client
 from tests.kinds import RECIPES
 from tests.no_lease_renewal import no_lease_renewal
 from tests.recovery.crash.environment import Environment, hosts_reported, load_environment, make_environment
+from tests.touched import of_verb
 
 __all__ = ["no_lease_renewal"]
 
@@ -108,6 +109,7 @@ def _pages_of(operation: Operation) -> list[str]:
     ]
 
 
+@pytest.mark.campaign("causes told to tenants", of_verb)
 @pytest.mark.parametrize("verb", sorted(RECIPES))
 def test_no_answer_to_a_tenant_says_where_and_by_what_a_verb_failed(
     verb: str, environment: Environment
