@@ -1,12 +1,14 @@
 """A tiny bootable guest (about 30 MB of qcow2) made from Debian packages only.
 
-A Debian cloud kernel, busybox, dropbear and the QEMU guest agent behind GRUB. It understands NoCloud first-boot
-data, grows with its disk, and takes hot-plugged CPUs, memory, disks and NICs into use. All tools it is made with
-come from the same unpacked packages, so nothing is installed on the machine.
+A Debian cloud kernel, busybox, dropbear and the QEMU guest agent behind SYSLINUX, which loads the kernel in a third of
+the time that GRUB takes where processors are emulated. It understands NoCloud first-boot data, grows with its disk, and
+takes hot-plugged CPUs, memory, disks and NICs into use. All tools it is made with come from the same unpacked packages,
+so nothing is installed on the machine.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -25,7 +27,7 @@ INSIDE = (
     "e2fsprogs",
     "util-linux",
 )
-TOOLS = ("fdisk", "kmod", "cpio", "lz4", "grub-pc-bin", "grub-common", "qemu-utils")
+TOOLS = ("fdisk", "kmod", "cpio", "lz4", "syslinux", "syslinux-common", "mtools", "dosfstools", "qemu-utils")
 PROGRAMS = (
     "/usr/sbin/dropbear",
     "/usr/bin/dropbearkey",
@@ -42,7 +44,7 @@ MODULES = (
 )  # fmt: skip
 DIRECTORIES = (
     "bin", "sbin", "usr/bin", "usr/sbin", "etc/dropbear", "dev", "proc", "sys", "run", "tmp", "mnt", "root/.ssh",
-    "boot/grub", "var/log", "var/lib", "www", "lib/modules", "usr/local/var/run",
+    "var/log", "var/lib", "www", "lib/modules", "usr/local/var/run",
 )  # fmt: skip
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
@@ -56,7 +58,10 @@ ACCOUNTS = {
     "etc/os-release": 'NAME="Tiny"\nID=tiny\nPRETTY_NAME="Tiny Linux"\nVERSION_ID="1"\n',
 }
 SECTOR = 512
-GAP = 1024 * 1024  # the partition starts here; GRUB's core image lies between it and the boot sector
+MIB = 1024 * 1024
+#: The boot partition, in front of the root's, which grows; vda2 and vda1.
+BOOT_START, BOOT_MIB = 1, 17
+ROOT_START = BOOT_START + BOOT_MIB
 
 
 def cache_name() -> str:
@@ -160,30 +165,41 @@ def _fill_boot(shop: Workshop) -> None:
     shop.tool(
         "cpio", "-D", "/build/initrd", "-o", "-H", "newc", "--quiet", "-O", "/build/initrd.cpio", stdin=names
     )
-    shop.tool("lz4", "-l", "-9", "-q", "/build/initrd.cpio", "/build/root/boot/initrd")
-    shutil.copy(shop.base / f"boot/vmlinuz-{shop.kernel}", shop.root / "boot/vmlinuz")
+    shop.tool("lz4", "-l", "-9", "-q", "/build/initrd.cpio", "/build/initrd.lz4")
+    _sparse(shop.build / "boot", BOOT_MIB * MIB)
+    shop.tool("mkfs.fat", "-F", "16", "/build/boot")
+    files = {
+        f"/boot/vmlinuz-{shop.kernel}": "vmlinuz",
+        "/build/initrd.lz4": "initrd",
+        "/build/root/boot/syslinux.cfg": "syslinux.cfg",
+    }
+    for file, name in files.items():
+        shop.tool("mcopy", "-i", "/build/boot", file, f"::/{name}")
+    # Not from inside: it has mtools open the file by /proc.
+    programs = shop.base / "usr/bin"
+    run(
+        [programs / "syslinux", "--install", shop.build / "boot"],
+        env={"PATH": f"{programs}:{os.environ['PATH']}"},
+    )
 
 
 def _assemble(shop: Workshop) -> Path:
-    """Boot sector, GRUB's core image in the gap behind it, one ext4 partition; returns the qcow2 file."""
-    modules = ("biosdisk", "part_msdos", "ext2", "linux")
-    config = "/build/root/boot/grub/grub.cfg"
-    core = ("-O", "i386-pc", "-p", "/boot/grub", "-c", config, "-o", "/build/core.img")
-    shop.tool("grub-mkimage", *core, *modules)
-    _sparse(shop.build / "partition", SIZE_MIB * 1024 * 1024 - GAP)
+    """Boot sector, a FAT partition with SYSLINUX and the kernel, the root's behind it; returns the qcow2 file."""
+    _sparse(shop.build / "partition", (SIZE_MIB - ROOT_START) * MIB)
     # The journal matters even here: without it a host's power cut soon after boot broke the growing file system.
     features = ("-O", "has_journal,resize_inode", "-E", "root_owner=0:0", "-m", "0", "-L", "root")
     shop.tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", *features, "-d", "/build/root", "/build/partition")
     disk = shop.build / "disk"
-    _sparse(disk, SIZE_MIB * 1024 * 1024)
-    shop.tool("sfdisk", "-q", "/build/disk", stdin=f"{GAP // SECTOR},,83,*\n")
+    _sparse(disk, SIZE_MIB * MIB)
+    sectors = MIB // SECTOR
+    layout = f"{ROOT_START * sectors},,83\n{BOOT_START * sectors},{BOOT_MIB * sectors},6,*\n"
+    shop.tool("sfdisk", "-q", "/build/disk", stdin=layout)
     with disk.open("r+b") as out:
-        out.write((shop.base / "usr/lib/grub/i386-pc/boot.img").read_bytes()[:440])
-        out.seek(SECTOR)
-        out.write((shop.build / "core.img").read_bytes())
-        out.seek(GAP)
-        with (shop.build / "partition").open("rb") as partition:
-            shutil.copyfileobj(partition, out, 1024 * 1024)
+        out.write((shop.base / "usr/lib/syslinux/mbr/mbr.bin").read_bytes())
+        for start, content in ((BOOT_START, "boot"), (ROOT_START, "partition")):
+            out.seek(start * MIB)
+            with (shop.build / content).open("rb") as partition:
+                shutil.copyfileobj(partition, out, MIB)
     shop.tool("qemu-img", "convert", "-O", "qcow2", "/build/disk", "/build/disk.qcow2")
     return shop.build / "disk.qcow2"
 
