@@ -115,10 +115,27 @@ def choose(
 ) -> list[T]:
     """Return the cases to run, in their order; see the module."""
     one_in = changes.share(engine, share)
-    order = sorted(cases, key=lambda case: hashlib.sha256(name(case).encode()).digest())
+    order = sorted(cases, key=lambda case: _digest(name(case)))
     turn = {name(case) for rank, case in enumerate(order) if rank % one_in == changes.rotation % one_in}
     chosen = [case for case in cases if name(case) in turn or case in core or changes.touch(paths(case))]
     return chosen or order[:1]
+
+
+def at_most(
+    most: int, chosen: list[T], rotation: int, *, name: Callable[[T], str], core: Collection[T] = ()
+) -> list[T]:
+    """Return no more than `most` of the chosen, the core among them, in their order; others from turn to turn."""
+    others = sorted((name(case) for case in chosen if case not in core), key=_digest)
+    room = max(0, most - len(core))
+    if len(others) <= room:
+        return chosen
+    first = rotation * room % len(others)
+    kept = frozenset((others + others)[first : first + room])
+    return [case for case in chosen if case in core or name(case) in kept]
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
 
 
 @cache

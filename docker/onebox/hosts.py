@@ -112,7 +112,7 @@ class Host:
         for pid in cgroups.processes(self.cgroup):
             try:
                 status = Path(f"/proc/{pid}/status").read_text()
-            except FileNotFoundError:  # one of the launcher's own, which has ended since
+            except (FileNotFoundError, ProcessLookupError):  # one of the launcher's own, which has ended since
                 continue
             numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
             if len(numbers) == 3 and numbers[-1] == "1":

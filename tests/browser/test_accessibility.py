@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import Site
 from tests.browser.sample_data import SHOWN
 from tests.browser.tour import PORTALS, SIZES, Visit, files_of, pages
-from tests.sampling import changes, choose, chosen_now, is_whole
+from tests.sampling import at_most, changes, choose, chosen_now, is_whole
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -34,6 +34,8 @@ LAYOUT = {
 FURNITURE = ("templates/", "static/", "apps/portal/")
 OWN = ("tests/browser/test_accessibility.py", "tests/browser/tour.py", "tests/browser/sample_data.py")
 SHARE = 5
+#: No more than so many of a portal, whatever changed: each is looked at in four forms.
+MOST = 18
 #: A key differs from run to run, a page does not.
 KEYS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d+\b")
 
@@ -51,6 +53,7 @@ def sample(paths: list[str], config: pytest.Config, portal: str) -> list[str]:
         engine=FURNITURE,
         share=SHARE,
     )
+    chosen = at_most(MOST, chosen, changes().rotation, name=str, core=[paths[0]])
     chosen_now(config, f"pages looked at by axe, {portal}", len(chosen), len(paths))
     return chosen
 

@@ -14,9 +14,10 @@ from playwright.sync_api import Browser, Page, expect
 from apps.accounts.models import User
 from tests import factories
 from tests.browser.conftest import Site
+from tests.browser.sampled import sampled
 from tests.tenancy.test_two_factor import app_code
 
-pytestmark = [pytest.mark.browser, pytest.mark.requirement("SE-2")]
+pytestmark = [pytest.mark.browser, pytest.mark.requirement("SE-2"), sampled]
 
 PASSWORD = "correct-horse-battery-staple"
 

@@ -14,9 +14,10 @@ from apps.network.models import Subnet
 from apps.portal.models import ListSetting
 from tests import factories
 from tests.browser.conftest import Site
+from tests.browser.sampled import sampled
 from tests.compute.factories import ask_for_vms
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, sampled]
 
 
 START = re.compile("^Start")

@@ -20,9 +20,10 @@ from apps.metrics.quantities import names_of
 from apps.metrics.store import STEP, Subject
 from apps.metrics.tiers import RAW, floor
 from tests.browser.conftest import Site
+from tests.browser.sampled import sampled
 from tests.metrics.keeping import forget, keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.requirement("UX-9")]
+pytestmark = [pytest.mark.browser, pytest.mark.requirement("UX-9"), sampled]
 GIB = 1 << 30
 #: Share of an hour's canvas that the gap takes, as columns from its middle.
 GAP = (timedelta(minutes=40), timedelta(minutes=20))

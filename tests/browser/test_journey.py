@@ -23,7 +23,12 @@ from tests.platform_fixtures import Api
 from tests.real_site import Customer, RealSite
 from tests.recovery.audit import audit, strangers
 
-pytestmark = [pytest.mark.browser, pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.real,
+    pytest.mark.timeout(600),
+    pytest.mark.campaign("guests on real hosts", ("apps/compute/pages/",), share=2),
+]
 
 PASSWORD = "tiny-guest-42"
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz-"

@@ -16,8 +16,9 @@ from apps.infrastructure.models import SILENCE, Host
 from apps.network.models import Subnet
 from tests.bench.test_lists import insert_vms
 from tests.browser.conftest import Site
+from tests.browser.sampled import sampled
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, sampled]
 
 
 @pytest.fixture(scope="module")

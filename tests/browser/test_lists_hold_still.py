@@ -15,9 +15,10 @@ from apps.lifecycle.models import Operation, Resource
 from apps.network.models import Subnet
 from tests import factories
 from tests.browser.conftest import Site
+from tests.browser.sampled import sampled
 from tests.compute.factories import ask_for_vms
 
-pytestmark = [pytest.mark.browser, pytest.mark.requirement("UX-13")]
+pytestmark = [pytest.mark.browser, pytest.mark.requirement("UX-13"), sampled]
 
 COUNT = 10
 LONG = "a-name-of-sixty-letters-that-would-push-all-the-columns-away"

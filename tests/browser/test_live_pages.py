@@ -15,10 +15,11 @@ from apps.network.models import Subnet
 from apps.storage.models import Disk
 from tests import factories
 from tests.browser.conftest import Site
+from tests.browser.sampled import sampled
 from tests.compute.factories import ask_for_vms
 from tests.storage.factories import ask_for_disks
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, sampled]
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,10 @@ from apps.lifecycle.models import Operation
 from apps.network.models import Subnet
 from tests import factories
 from tests.browser.conftest import Site
+from tests.browser.sampled import sampled
 from tests.compute.factories import ask_for_vms
 
-pytestmark = [pytest.mark.browser, pytest.mark.requirement("UX-7")]
+pytestmark = [pytest.mark.browser, pytest.mark.requirement("UX-7"), sampled]
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,10 @@ from apps.lifecycle.models import Operation, State
 from apps.network.models import Subnet
 from tests import factories
 from tests.browser.conftest import Site
+from tests.browser.sampled import sampled
 from tests.compute.factories import ask_for_vms
 
-pytestmark = [pytest.mark.browser, pytest.mark.requirement("OP-4")]
+pytestmark = [pytest.mark.browser, pytest.mark.requirement("OP-4"), sampled]
 
 
 @pytest.fixture(scope="module")

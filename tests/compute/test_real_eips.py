@@ -31,7 +31,11 @@ from tests.network.edge_site import answers, namespace_of
 
 __all__ = ["lab", "outside"]
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(400),
+    pytest.mark.campaign("guests on real hosts", ("apps/network/operations/", "apps/drivers/ovn/"), share=2),
+]
 
 Note = Callable[[str, object], None]
 #: A move is announced by the network within about a second; the machine may be busy.

@@ -24,7 +24,12 @@ from apps.lifecycle.models import Operation, OperationStatus
 from tests.drivers.guests import Guest
 from tests.real_site import Customer, RealSite
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.requirement("VM-9")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(600),
+    pytest.mark.requirement("VM-9"),
+    pytest.mark.campaign("guests on real hosts", ("apps/compute/operations/",), share=2),
+]
 
 POOL, FILLER = "/var/lib/scloud/small", "/var/lib/scloud/small/filler"
 POOL_SIZE = "700M"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -40,6 +41,8 @@ NAME = "200 clients at once"
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 CLIENTS = 200
+#: A machine with more to do than two cores can may turn a request away.
+RETRIES = 3
 SETTLE_SECONDS = 90
 
 
@@ -50,12 +53,23 @@ class Rush:
     platform: Platform
     cloud: Cloud
 
-    def post(self, tokens: list[str], body: dict[str, Any], **more: Any) -> list[Answer]:
-        """Send the same request once for each token, all at the same time."""
+    def post(self, tokens: list[str], body: dict[str, Any]) -> list[Answer]:
+        """Send the same request once for each token, all at the same time.
+
+        Who is told to retry does so, as clients do; with the same key it is still one request.
+        """
+
+        def ask(token: str) -> Answer:
+            api, key = self.platform.client(token), uuid4().hex
+            answer = api.ask("POST", "/vms", body, key=key)
+            for _ in range(RETRIES):
+                if answer.status != 503:
+                    break
+                answer = api.ask("POST", "/vms", body, key=key)
+            return answer
+
         with ThreadPoolExecutor(len(tokens)) as pool:
-            return list(
-                pool.map(lambda token: self.platform.client(token).ask("POST", "/vms", body, **more), tokens)
-            )
+            return list(pool.map(ask, tokens))
 
     def body(self, tenant: Tenant, cidr: str = "10.0.0.0/20", **changes: Any) -> dict[str, Any]:
         """Return what a tenant's VM wants: the smallest type, in a new subnet."""

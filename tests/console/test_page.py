@@ -32,7 +32,11 @@ from tests.console.viewer import native_viewer
 from tests.onebox_fixtures import Onebox
 from tests.platform_fixtures import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.requirement("VN-1")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.requirement("VN-1"),
+    pytest.mark.campaign("guests on real hosts", ("apps/console/", "static/js/console"), share=2),
+]
 
 EVERY_KEY = "the QUICK brown fox 0123456789 `-=[]\\;',./ ~!@#$%^&*()_+{}|:\"<>?"
 PAINTED = """() => {

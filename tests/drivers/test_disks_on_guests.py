@@ -35,7 +35,12 @@ from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import DATA_AT, a_vm, a_volume, an_image, fill
 from tests.onebox_fixtures import Onebox
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.requirement("EV-2")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(300),
+    pytest.mark.requirement("EV-2"),
+    pytest.mark.campaign("guests on real hosts", ("apps/drivers/files/", "apps/drivers/libvirt/"), share=2),
+]
 
 MOUNT = "/mnt/data"
 PARTS = ("-part1", "")

@@ -16,7 +16,12 @@ from tests.drivers.samples import a_vm, a_volume, an_image
 from tests.onebox.test_migration import MOVE, connected
 from tests.onebox_fixtures import Onebox
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400), pytest.mark.requirement("SE-10")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(400),
+    pytest.mark.requirement("SE-10"),
+    pytest.mark.campaign("guests on real hosts", ("apps/drivers/libvirt/", "apps/agent/"), share=2),
+]
 
 Making = Callable[..., VmSpec]
 TOKEN = "token-of-the-tenant-4711"

@@ -22,7 +22,11 @@ from tests.drivers.real_agents import RealAgent, running_agent
 from tests.drivers.samples import a_vm, a_volume, an_image, new_id
 from tests.onebox_fixtures import Onebox
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(400),
+    pytest.mark.campaign("guests on real hosts", ("apps/drivers/rbd/",), share=2),
+]
 
 
 @dataclass

@@ -40,7 +40,12 @@ from tests.onebox.sockets import Socket
 from tests.onebox_fixtures import Onebox
 from tests.steady_network import changing_network
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.requirement("SE-7")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(600),
+    pytest.mark.requirement("SE-7"),
+    pytest.mark.campaign("listeners", ("docker/", "docs/listeners.md"), share=3),
+]
 
 DOCUMENT = instance.ROOT / "docs" / "listeners.md"
 FORGOTTEN = "a program without a row"

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
-from onebox.shell import wait_until
+from onebox.shell import patience, wait_until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
@@ -75,11 +75,11 @@ def endure(environment: Environment, outage: str, harm: Callable[[], None]) -> N
     row = reckoned(outage, ledger, start, users_saw(during))
     tell(row)
     assert (row.lost, row.doubled) == (0, 0), row
-    late = Operation.objects.filter(finished_at__gt=ended_there + timedelta(seconds=SETTLE_SECONDS))
+    late = Operation.objects.filter(finished_at__gt=ended_there + timedelta(seconds=patience(SETTLE_SECONDS)))
     assert not late.filter(created_at__lt=ended_there).exists(), row
     assert not ledger.odd, ledger.odd[:3]
     assert not ledger.refused, ledger.refused
-    slow = [one for one in during if one.seconds > ANSWERED]
+    slow = [one for one in during if one.seconds > patience(ANSWERED)]
     assert not slow, f"{len(slow)} requests were not answered in time, such as {slow[0]}"
     assert audit() == []
 

@@ -21,6 +21,9 @@ pytestmark = [
     pytest.mark.requirement("EV-1"),
     pytest.mark.requirement("EV-2"),
     pytest.mark.requirement("CL-2"),
+    pytest.mark.campaign(
+        "guests on real hosts", ("apps/storage/", "apps/drivers/files/", "apps/drivers/rbd/"), share=2
+    ),
 ]
 MIB = 1 << 20
 

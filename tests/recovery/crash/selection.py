@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 
@@ -10,13 +9,13 @@ from apps.lifecycle.handlers import handler_of
 from apps.lifecycle.verbs import all_verbs
 from tests.recovery.crash.points import SWEEP, During, Point
 from tests.recovery.crash.recipes import MODELS
-from tests.sampling import Changes, choose
+from tests.sampling import Changes, at_most, choose
 
 Select = Callable[[Sequence[Point]], list[Point]]
 #: One point in so many is broken where nothing that carries it out has changed.
 SHARE = 8
 #: No more than so many are broken in a run of all tests, whatever changed: what recovers from them takes its time too.
-MOST = 250
+MOST = 150
 #: Parts of an app that no worker and no service meets.
 PRESENTATION = frozenset({"pages", "forms", "tables", "urls", "templatetags", "filters"})
 OWN = (
@@ -44,24 +43,9 @@ def by_changes(changes: Changes) -> Select:
         chosen = choose(
             points, relevant, name=str, paths=lambda point: _paths(point.verb), core=core, share=SHARE
         )
-        return _at_most(chosen, core, changes.rotation)
+        return at_most(MOST, chosen, changes.rotation, name=str, core=core)
 
     return select
-
-
-def _at_most(chosen: list[Point], core: frozenset[Point], rotation: int) -> list[Point]:
-    """Return `MOST` of the points, the core among them, in their order; others from one turn to the next."""
-    others = sorted((str(point) for point in chosen if point not in core), key=_digest)
-    room = max(0, MOST - len(core))
-    if len(others) <= room:
-        return chosen
-    first = rotation * room % len(others)
-    kept = frozenset((others + others)[first : first + room])
-    return [point for point in chosen if point in core or str(point) in kept]
-
-
-def _digest(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()
 
 
 def _acts(file: str) -> bool:
