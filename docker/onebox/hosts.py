@@ -112,8 +112,8 @@ class Host:
         for pid in cgroups.processes(self.cgroup):
             try:
                 status = Path(f"/proc/{pid}/status").read_text()
-            except (FileNotFoundError, ProcessLookupError):  # one of the launcher's own, which has ended since
-                continue
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # one of the launcher's own, which has ended since
             numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
             if len(numbers) == 3 and numbers[-1] == "1":
                 return pid
