@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.moves import Moving, moving
 from apps.compute.disk_forms import AttachForm, attaching
 from apps.compute.disk_usage import disk_samples
+from apps.compute.drain_texts import drain_says
 from apps.compute.eip_carrier import VM_CARRIER
 from apps.compute.eni_forms import BindEniForm, binding
 from apps.compute.observation import report_reachability, take_reports
@@ -25,6 +26,7 @@ from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import failed_hosts, reports, usage
 from apps.infrastructure.pages import attention
 from apps.infrastructure.services.clusters import cluster_defaults
+from apps.infrastructure.verbs import HOST_DRAIN
 from apps.network.carriers import CARRIERS
 from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.network.verbs.eni import ENI_BIND
@@ -51,6 +53,7 @@ from apps.portal.slots import (
 from apps.storage.verbs import DISK_ATTACH
 
 ACTIONS.fill(
+    ActionSlot("host", Do(HOST_DRAIN, says=drain_says, bulk=False), after="close", primary=True),
     ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"),
     ActionSlot("eni", Do(ENI_BIND, form=BindEniForm, says=binding, bulk=True, also=_("Move")), after="retry"),
 )

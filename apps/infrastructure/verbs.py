@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.infrastructure.maintenance import open_as_before
 from apps.lifecycle.models import State
 from apps.lifecycle.models.status import Status
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Proof, Text, Verb, declare
@@ -14,7 +15,25 @@ def _must_be_closed(host: Any) -> Text | None:
     return None if host.accepts_vms else _("Scheduling is already disabled.")
 
 
+def _must_be_drainable(host: Any) -> Text | None:
+    if host.failure:
+        return _("The host has failed. Its VMs are recovered on other hosts.")
+    if not host.in_reach:
+        return _("The host is unreachable. VMs cannot be moved off it.")
+    return None
+
+
+def _must_be_in_maintenance(host: Any) -> Text | None:
+    if not host.in_maintenance:
+        return _("The host is not in maintenance.")
+    if not host.in_reach:
+        return _("The host is unreachable. Start it and wait for its agent to report.")
+    return None
+
+
 def _must_be_open(host: Any) -> Text | None:
+    if host.in_maintenance:
+        return _("The host is in maintenance. Put it back instead.")
     return _("Scheduling is already enabled.") if host.accepts_vms else None
 
 
@@ -238,6 +257,32 @@ HOST_CLOSE = declare(
         obstacle=_must_be_closed,
         states=frozenset({State.READY}),
         icon="toggle-left",
+    )
+)
+# VMs stand above hosts: what empties one is in `apps/compute`.
+HOST_DRAIN = declare(
+    Verb(
+        "host.drain",
+        _("Drain"),
+        _("Draining"),
+        permission="admin",
+        obstacle=_must_be_drainable,
+        taken_back=open_as_before,
+        # Each VM has its own deadline; a host full of large ones takes long.
+        deadline=timedelta(hours=24),
+        icon="logout",
+        status=Status.DRAINING,
+    )
+)
+HOST_PUT_BACK = declare(
+    Verb(
+        "host.put_back",
+        _("Put back"),
+        _("Putting back"),
+        permission="admin",
+        obstacle=_must_be_in_maintenance,
+        states=frozenset({State.READY}),
+        icon="login",
     )
 )
 HOST_RENEW = declare(

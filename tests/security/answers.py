@@ -70,6 +70,7 @@ from tests.security.words import (
 
 API: Rows = {
     "api:hosts-metrics GET": A_ADMIN_SEES,
+    "api:hosts-drain-plan GET": A_ADMIN_SEES,
     "api:storage-clusters-metrics GET": A_ADMIN_SEES,
     "api:compute-clusters-metrics GET": A_ADMIN_SEES,
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN, bulk=A_ADMIN),
@@ -143,6 +144,8 @@ API: Rows = {
         fence=A_ADMIN_HIDDEN,
         confirm_off=A_ADMIN_HIDDEN,
         readmit=A_ADMIN_HIDDEN,
+        drain=A_ADMIN_HIDDEN,
+        put_back=A_ADMIN_HIDDEN,
         bulk=A_ADMIN,
     ),
     **api("operations", cancel=A_MANAGE, retry=A_MANAGE, bulk=A_BULK_OPERATE),
@@ -416,7 +419,7 @@ ADMIN: Rows = {
     **admin(
         "host",
         read="one tab.vms tab.monitoring tab.activity menu",
-        acts="create open close fence confirm_off readmit set_controller remove renew_key",
+        acts="create open close drain put_back fence confirm_off readmit set_controller remove renew_key",
     ),
     **admin(
         "tenant",
