@@ -13,6 +13,7 @@ from apps.compute.drain_texts import drain_says
 from apps.compute.eip_carrier import VM_CARRIER
 from apps.compute.eni_forms import BindEniForm, binding
 from apps.compute.observation import report_reachability, take_reports
+from apps.compute.pages.host_maintenance import host_maintenance
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
@@ -59,6 +60,11 @@ ACTIONS.fill(
 )
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
+    TabSlot(
+        "host",
+        Tab("maintenance", _("Maintenance"), "compute/host_maintenance.html", host_maintenance),
+        after="vms",
+    ),
     TabSlot(
         "compute_cluster",
         Tab("vms", _("Virtual machines"), "compute/cluster_vms.html", cluster_vms),

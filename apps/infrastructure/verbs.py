@@ -270,7 +270,7 @@ HOST_DRAIN = declare(
         taken_back=open_as_before,
         # Each VM has its own deadline; a host full of large ones takes long.
         deadline=timedelta(hours=24),
-        icon="logout",
+        icon="tools",
         status=Status.DRAINING,
     )
 )

@@ -29,7 +29,7 @@ from apps.lifecycle.errors import NoCapacity, NotNow
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.network.models import Subnet
 from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_vm
-from tests.factories import actor_for_user, api_client
+from tests.factories import actor_for_user, api_client, page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("CL-9")]
 
@@ -311,3 +311,41 @@ def test_a_host_in_maintenance_with_a_vm_left_is_watched_like_any_other(
     assert not Host.objects.filter(is_spared()).exists(), "a VM is on its way to it"
     Vm.objects.filter(pk=vm.pk).update(next_host=None)
     assert list(Host.objects.filter(is_spared())) == [host]
+
+
+def page(ada: User, host: Host, tab: str = "maintenance/") -> str:
+    client = page_client(ada)
+    answer = client.get(f"/admin/hosts/{host.pk}/{tab}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.mark.requirement("UX-11")
+def test_the_page_shows_plan_progress_what_is_left_and_the_way_back(
+    cloud: Cloud, subnet: Subnet, owner: Actor, admin: Actor, ada: User, host: Host
+) -> None:
+    _moves, stays = made(owner, cloud, subnet, "moves stays")
+    Vm.objects.filter(pk=stays.pk).update(pause_reason="io_error")
+    shown = page(ada, host)
+    for text in ("Drain plan", "1 VM moves live", "1 VM cannot move", "The VM is paused", "400 MiB/s"):
+        assert text in shown, text
+    drain = drain_host(admin, now(host))
+    look(drain)
+    shown = page(ada, host)
+    assert "0 of 2 VMs moved" in shown and "Cancel drain" in shown
+    assert f"/admin/operations/{drain.pk}/cancel/" in shown
+    finish(drain)
+    shown = page(ada, host)
+    assert "Drained but for 1 VM. " in shown and "The VM is paused" in shown and "Put back" in shown
+    Vm.objects.filter(pk=stays.pk).update(pause_reason="")
+    finish(drain_host(admin, now(host)))
+    shown = page(ada, host)
+    assert "You can reboot, update or power it off" in shown and "Put back" in shown
+    assert "nothing happens" in page(ada, host, "")
+
+
+def test_the_hosts_vms_can_be_migrated_from_its_page(
+    cloud: Cloud, subnet: Subnet, owner: Actor, ada: User, host: Host
+) -> None:
+    (vm,) = made(owner, cloud, subnet, "a")
+    assert f'hx-get="/admin/vms/{vm.pk}/migrate/"' in page(ada, host, "vms/")

@@ -418,7 +418,7 @@ ADMIN: Rows = {
     ),
     **admin(
         "host",
-        read="one tab.vms tab.monitoring tab.activity menu",
+        read="one tab.vms tab.maintenance tab.monitoring tab.activity menu",
         acts="create open close drain put_back fence confirm_off readmit set_controller remove renew_key",
     ),
     **admin(
