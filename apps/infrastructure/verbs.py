@@ -23,6 +23,18 @@ def _must_be_drainable(host: Any) -> Text | None:
     return None
 
 
+def _rolls(cluster: Any) -> bool:
+    return bool(cluster.rolling_maintenances.filter(ended_at=None).exists())
+
+
+def _must_roll(cluster: Any) -> Text | None:
+    return None if _rolls(cluster) else _("No rolling maintenance is under way.")
+
+
+def _must_not_roll(cluster: Any) -> Text | None:
+    return _("A rolling maintenance is under way already.") if _rolls(cluster) else None
+
+
 def _must_be_in_maintenance(host: Any) -> Text | None:
     if not host.in_maintenance:
         return _("The host is not in maintenance.")
@@ -223,6 +235,39 @@ CLUSTER_DELETE = declare(
         on_resource=False,
         destructive=True,
         icon="trash",
+    )
+)
+CLUSTER_START_ROLLING = declare(
+    Verb(
+        "cluster.start_rolling",
+        _("Start rolling maintenance"),
+        _("Starting rolling maintenance"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_must_not_roll,
+        icon="server-2",
+    )
+)
+CLUSTER_ROLL_ON = declare(
+    Verb(
+        "cluster.roll_on",
+        _("Continue with next host"),
+        _("Continuing with next host"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_must_roll,
+        icon="arrow-right",
+    )
+)
+CLUSTER_END_ROLLING = declare(
+    Verb(
+        "cluster.end_rolling",
+        _("End rolling maintenance"),
+        _("Ending rolling maintenance"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_must_roll,
+        icon="square",
     )
 )
 HOST_ENROLL = declare(

@@ -114,6 +114,9 @@ API: Rows = {
         patch=A_ADMIN,
         delete=A_ADMIN,
         permit=A_ADMIN,
+        start_rolling=A_ADMIN,
+        roll_on=A_ADMIN,
+        end_rolling=A_ADMIN,
         bulk=A_ADMIN,
     ),
     **api(
@@ -408,8 +411,8 @@ ADMIN: Rows = {
     **admin("region", read="one menu", acts="create change open close delete", many=False),
     **admin(
         "compute_cluster",
-        read="one tab.monitoring tab.hosts tab.vms tab.types tab.tenants menu",
-        acts="create change permit delete",
+        read="one tab.monitoring tab.hosts tab.vms tab.maintenance tab.types tab.tenants menu",
+        acts="create change permit start_rolling roll_on end_rolling delete",
     ),
     **admin(
         "storage_cluster",

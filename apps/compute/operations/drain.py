@@ -43,7 +43,7 @@ def drain(run: OperationContext) -> Settle:
     host = Host.objects.select_related("cluster").get(pk=run.target_id)
     if host.failure or host.liveness in (Liveness.SUSPECTED, Liveness.UNKNOWN):
         # It may have to be fenced, which waits for this operation.
-        raise _host_failed(host)
+        raise _may_be_dead(host)
     progress = drain_progress(host, run.operation)
     if not progress.left:
         return lambda: _settle(host)
@@ -112,7 +112,7 @@ def _not_empty(host: Host, progress: DrainProgress) -> DriverError:
     )
 
 
-def _host_failed(host: Host) -> DriverError:
+def _may_be_dead(host: Host) -> DriverError:
     return DriverError(
         _("Host %(host)s missed its heartbeats while it was being drained."),
         values={"host": host.name},
