@@ -29,7 +29,7 @@ from apps.lifecycle.errors import NoCapacity, NotNow
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.network.models import Subnet
 from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_vm
-from tests.factories import actor_for_user, api_client, page_client
+from tests.factories import actor_for_user, api_client, make_host, page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("CL-9")]
 
@@ -349,3 +349,44 @@ def test_the_hosts_vms_can_be_migrated_from_its_page(
 ) -> None:
     (vm,) = made(owner, cloud, subnet, "a")
     assert f'hx-get="/admin/vms/{vm.pk}/migrate/"' in page(ada, host, "vms/")
+
+
+def test_a_vm_is_tried_three_times_however_many_hosts_there_are(
+    cloud: Cloud, subnet: Subnet, owner: Actor, admin: Actor, host: Host
+) -> None:
+    made(owner, cloud, subnet, "a")
+    for _ in range(3):
+        make_host(cloud.cluster)
+    drain = drain_host(admin, now(host))
+    refused = DriverError("Refused.", code="tried.refused", permanent=True, hint="Try.")
+    while look(drain) == OperationStatus.QUEUED:
+        (operation,) = open_migrations()
+        backends.memory_world().fail("hypervisor.ensure_arrival", refused)
+        execute(operation.pk)
+    assert drain.error["code"] == "host.not_empty"
+    assert Operation.objects.filter(verb="vm.migrate", status="failed").count() == 3
+
+
+def test_a_vm_on_its_way_to_the_host_is_waited_for(
+    cloud: Cloud, subnet: Subnet, owner: Actor, admin: Actor, host: Host
+) -> None:
+    (vm,) = made(owner, cloud, subnet, "a")
+    other = cloud.hosts[1]
+    Vm.objects.filter(pk=vm.pk).update(host=other, next_host=host)
+    drain = drain_host(admin, now(host))
+    assert look(drain) == OperationStatus.QUEUED
+    assert "waiting for other tasks of a" in drain.steps[-1]["text"]
+    Vm.objects.filter(pk=vm.pk).update(next_host=None)
+    assert look(drain) == OperationStatus.DONE
+
+
+def test_other_tasks_are_waited_for_no_longer_than_is_said(
+    cloud: Cloud, subnet: Subnet, owner: Actor, admin: Actor, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (vm,) = made(owner, cloud, subnet, "a")
+    power_off_vm(owner, vm)
+    drain = drain_host(admin, now(host))
+    assert look(drain) == OperationStatus.QUEUED
+    monkeypatch.setattr(handler, "PATIENCE", -handler.PATIENCE)
+    assert look(drain) == OperationStatus.FAILED
+    assert drain.error["message"] == "Drained but for 1 VMs: a."

@@ -15,6 +15,7 @@ from apps.infrastructure.models import ComputeCluster, Host, RollingMaintenance
 from apps.infrastructure.services.hosts import put_host_back
 from apps.infrastructure.survival import survival
 from apps.infrastructure.verbs import CLUSTER_END_ROLLING, CLUSTER_ROLL_ON, CLUSTER_START_ROLLING
+from apps.lifecycle import push
 from apps.lifecycle.cancellation import cancel
 from apps.lifecycle.errors import NoCapacity, NotNow, Refused
 from apps.lifecycle.models import State
@@ -36,6 +37,7 @@ def start_rolling(allowed: Allowed, cluster: ComputeCluster) -> ComputeCluster:
         raise NotNow(_("A rolling maintenance is under way already."))
     drain_host(allowed.actor, first)
     allowed.record(name=cluster.name, args={"host": first.name})
+    push.row_changed("compute_cluster", cluster.pk)
     return _again(cluster)
 
 
@@ -54,6 +56,7 @@ def roll_on(allowed: Allowed, cluster: ComputeCluster) -> ComputeCluster:
         RollingMaintenance.objects.filter(pk=rolling.pk).update(host=following, host_name=following.name)
         _drain_if_possible(allowed, following)
     allowed.record(name=cluster.name, args={"host": following.name if following else ""})
+    push.row_changed("compute_cluster", cluster.pk)
     return _again(cluster)
 
 
@@ -66,6 +69,7 @@ def end_rolling(allowed: Allowed, cluster: ComputeCluster) -> ComputeCluster:
         cancel(allowed.actor, drain)
     _end(rolling)
     allowed.record(name=cluster.name)
+    push.row_changed("compute_cluster", cluster.pk)
     return _again(cluster)
 
 
