@@ -148,7 +148,7 @@ def test_a_drained_host_is_empty_closed_and_in_maintenance(
     assert now(host).in_maintenance and now(host).ready_word().code == "in_maintenance"
 
 
-def test_it_may_be_killed_at_any_statement(
+def test_it_may_be_killed_before_and_after_a_migration_is_requested(
     cloud: Cloud, subnet: Subnet, owner: Actor, admin: Actor, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(owner, cloud, subnet, "a b c")
