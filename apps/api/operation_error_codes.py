@@ -54,6 +54,8 @@ OPERATION_CODES: dict[str, str] = {
     "fabric.vpc_in_use": "The VPC still has subnets in the network.",
     "fabric.vpc_missing": "The network does not have the VPC.",
     "host.alive_again": "The host is not suspected dead any more.",
+    "host.failed_while_drained": "The host missed its heartbeats while it was being drained.",
+    "host.not_empty": "VMs are still on the host: they could not be moved, or have come meanwhile.",
     "host.architecture": "The CPU architecture of the host is not that of its cluster.",
     "host.broken_answer": "The answer of the host cannot be read.",
     "host.broken_seal": "A message between the platform and the host has no valid signature.",

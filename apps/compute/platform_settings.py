@@ -52,3 +52,14 @@ MIGRATION_MIB_PER_SECOND = declare(
         most=100_000,
     )
 )
+DRAIN_AT_ONCE = declare(
+    Number(
+        name="drain_at_once",
+        group=VMS,
+        label=_("VMs moved at once when a host is drained"),
+        help=_("More finish sooner only if the network between the hosts is not the limit."),
+        default=2,
+        least=1,
+        most=16,
+    )
+)

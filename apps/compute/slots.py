@@ -9,9 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.moves import Moving, moving
 from apps.compute.disk_forms import AttachForm, attaching
 from apps.compute.disk_usage import disk_samples
+from apps.compute.drain_texts import drain_says
 from apps.compute.eip_carrier import VM_CARRIER
 from apps.compute.eni_forms import BindEniForm, binding
 from apps.compute.observation import report_reachability, take_reports
+from apps.compute.pages.cluster_maintenance import cluster_maintenance, rolling_says
+from apps.compute.pages.host_maintenance import host_maintenance
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
@@ -25,6 +28,12 @@ from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import failed_hosts, reports, usage
 from apps.infrastructure.pages import attention
 from apps.infrastructure.services.clusters import cluster_defaults
+from apps.infrastructure.verbs import (
+    CLUSTER_END_ROLLING,
+    CLUSTER_ROLL_ON,
+    CLUSTER_START_ROLLING,
+    HOST_DRAIN,
+)
 from apps.network.carriers import CARRIERS
 from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.network.verbs.eni import ENI_BIND
@@ -51,15 +60,29 @@ from apps.portal.slots import (
 from apps.storage.verbs import DISK_ATTACH
 
 ACTIONS.fill(
+    ActionSlot("compute_cluster", Do(CLUSTER_START_ROLLING, says=rolling_says, bulk=False), after="permit"),
+    ActionSlot("compute_cluster", Do(CLUSTER_ROLL_ON, bulk=False), after="start_rolling"),
+    ActionSlot("compute_cluster", Do(CLUSTER_END_ROLLING, bulk=False), after="roll_on"),
+    ActionSlot("host", Do(HOST_DRAIN, says=drain_says, bulk=False), after="close"),
     ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"),
     ActionSlot("eni", Do(ENI_BIND, form=BindEniForm, says=binding, bulk=True, also=_("Move")), after="retry"),
 )
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
     TabSlot(
+        "host",
+        Tab("maintenance", _("Maintenance"), "compute/host_maintenance.html", host_maintenance),
+        after="vms",
+    ),
+    TabSlot(
         "compute_cluster",
         Tab("vms", _("Virtual machines"), "compute/cluster_vms.html", cluster_vms),
         after="hosts",
+    ),
+    TabSlot(
+        "compute_cluster",
+        Tab("maintenance", _("Maintenance"), "compute/cluster_maintenance.html", cluster_maintenance),
+        after="vms",
     ),
     TabSlot(
         "compute_cluster",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.api.routes import routes
+from apps.compute.api.host_drain import DrainPlanApi
 from apps.compute.api.images import ImageApi
 from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.api.key_pairs import KeyPairApi
@@ -34,6 +35,7 @@ from apps.portal.kind_urls import kind_paths
 api_routes = [
     *routes("vms", VmApi),
     path("vms/<id:key>/metrics", VmMetrics.as_view(), name="vms-metrics"),
+    path("hosts/<id:key>/drain-plan", DrainPlanApi.as_view(), name="hosts-drain-plan"),
     *routes("vm-templates", VmTemplateApi),
     *routes("images", ImageApi),
     *routes("key-pairs", KeyPairApi),

@@ -8,6 +8,7 @@
 | no | nobody can say | unknown: nothing is done |
 
 A suspected host is switched off by its management controller, if it has one; an administrator can say that it is off.
+One in maintenance that no VM is on may be silent: it is rebooted or updated, nothing is done.
 Nothing else makes it certain (`Host.failure`), and only then are its VMs started elsewhere. Where most hosts of a
 cluster are silent at once the fault is more likely here, or in the network: nothing is switched off.
 """
@@ -15,16 +16,18 @@ cluster are silent at once the fault is more likely here, or in the network: not
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
+from uuid import UUID
 
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.infrastructure import backends
 from apps.infrastructure.failed_hosts import failed_listeners, most_are_silent
+from apps.infrastructure.maintenance import is_spared
 from apps.infrastructure.models import Failure, Host, Liveness
 from apps.infrastructure.report_inbox import LastHeard
 from apps.infrastructure.services.failure import fence_host, readmit_host
@@ -72,6 +75,7 @@ class Sight:
     host: Host
     heard: bool
     liveness: Liveness
+    spared: bool = False
 
 
 def watch_hosts() -> None:
@@ -82,7 +86,14 @@ def watch_hosts() -> None:
         .order_by("cluster", "name")
     )
     for _cluster, members in groupby(hosts, lambda host: host.cluster_id):
-        _act(judge(list(members)))
+        found = list(members)
+        _act(judge(found, _spared(found)))
+
+
+def _spared(members: Sequence[Host]) -> set[UUID]:
+    """Return the hosts in maintenance with nothing on them; asked only where one is in maintenance."""
+    kept = [host.pk for host in members if host.in_maintenance]
+    return set(Host.objects.filter(is_spared(), pk__in=kept).values_list("pk", flat=True)) if kept else set()
 
 
 def peers_of(name: str, names: Sequence[str]) -> list[str]:
@@ -102,7 +113,7 @@ def may_be_fenced(host: Host) -> bool:
     return host.cluster.failover and hasattr(host, "controller")
 
 
-def judge(members: Sequence[Host]) -> list[Sight]:
+def judge(members: Sequence[Host], spared: Container[UUID] = ()) -> list[Sight]:
     """Return what the heartbeats say of the hosts of one cluster."""
     heard = {
         name: when
@@ -112,7 +123,12 @@ def judge(members: Sequence[Host]) -> list[Sight]:
     silent = [host.name for host in members if is_silent(heard[host.name])]
     beats = _read_by_peers(members, silent, heard) if silent else {}
     return [
-        Sight(host, host.name not in silent, _liveness(host.name, silent, beats.get(host.name, ())))
+        Sight(
+            host,
+            host.name not in silent,
+            _liveness(host.name, silent, beats.get(host.name, ())),
+            host.pk in spared,
+        )
         for host in members
     ]
 
@@ -147,7 +163,7 @@ def _liveness(name: str, silent: Sequence[str], ages: Sequence[float]) -> Livene
 
 
 def _act(sights: Sequence[Sight]) -> None:
-    standing = [sight.liveness for sight in sights if sight.host.failure != Failure.OFF]
+    standing = [sight.liveness for sight in sights if sight.host.failure != Failure.OFF and not sight.spared]
     held = most_are_silent(standing)
     for sight in sights:
         before = sight.host.liveness
@@ -160,6 +176,8 @@ def _act(sights: Sequence[Sight]) -> None:
         elif host.failure == Failure.OFF:
             for listen in failed_listeners:
                 listen(host)
+        elif sight.spared:
+            continue
         elif sight.liveness == before == Liveness.SUSPECTED and not held and may_be_fenced(host):
             _request(fence_host, host, HOST_FENCE, suspected=True)  # seen so in two rounds
 

@@ -72,7 +72,8 @@ def place(
         chosen = _spread(_candidates(cluster, need, count, among), need, count)
         if not chosen:
             break
-        if _reserve(Counter(chosen), need):
+        # A host that was closed since it was read takes none any more.
+        if _reserve(Counter(chosen), need, Q(accepts_vms=True)):
             return chosen
     raise no_capacity(cluster, capacity_forecast(cluster, need), count)
 
@@ -82,7 +83,7 @@ def reserve_more(host_id: UUID, more: Need) -> bool:
 
     Call last in the transaction, as with `place`. That the host takes no new VMs does not matter to those it has.
     """
-    return _reserve(Counter([host_id]), more)
+    return _reserve(Counter([host_id]), more, Q())
 
 
 def release(host_id: UUID | None, need: Need) -> None:
@@ -153,12 +154,13 @@ def _spread(candidates: list[_Candidate], need: Need, count: int) -> list[UUID]:
     return chosen
 
 
-def _reserve(counts: Counter[UUID], need: Need) -> bool:
+def _reserve(counts: Counter[UUID], need: Need, still: Q) -> bool:
     """Promise on every host or on none; False when one of them filled up meanwhile."""
     promised: list[tuple[UUID, Need]] = []
     for host_id in sorted(counts):
         total = Need(need.vcpu * counts[host_id], need.memory_mib * counts[host_id])
         done = Host.objects.filter(
+            still,
             pk=host_id,
             vcpu_capacity__gte=F("vcpu_reserved") + total.vcpu,
             memory_capacity_mib__gte=F("memory_reserved_mib") + total.memory_mib,

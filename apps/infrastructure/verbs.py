@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.infrastructure.maintenance import open_as_before
 from apps.lifecycle.models import State
 from apps.lifecycle.models.status import Status
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Proof, Text, Verb, declare
@@ -14,7 +15,37 @@ def _must_be_closed(host: Any) -> Text | None:
     return None if host.accepts_vms else _("Scheduling is already disabled.")
 
 
+def _must_be_drainable(host: Any) -> Text | None:
+    if host.failure:
+        return _("The host has failed. Its VMs are recovered on other hosts.")
+    if not host.in_reach:
+        return _("The host is unreachable. VMs cannot be moved off it.")
+    return None
+
+
+def _rolls(cluster: Any) -> bool:
+    return bool(cluster.rolling_maintenances.filter(ended_at=None).exists())
+
+
+def _must_roll(cluster: Any) -> Text | None:
+    return None if _rolls(cluster) else _("No rolling maintenance is under way.")
+
+
+def _must_not_roll(cluster: Any) -> Text | None:
+    return _("A rolling maintenance is under way already.") if _rolls(cluster) else None
+
+
+def _must_be_in_maintenance(host: Any) -> Text | None:
+    if not host.in_maintenance:
+        return _("The host is not in maintenance.")
+    if not host.in_reach:
+        return _("The host is unreachable. Start it and wait for its agent to report.")
+    return None
+
+
 def _must_be_open(host: Any) -> Text | None:
+    if host.in_maintenance:
+        return _("The host is in maintenance. Put it back instead.")
     return _("Scheduling is already enabled.") if host.accepts_vms else None
 
 
@@ -206,6 +237,39 @@ CLUSTER_DELETE = declare(
         icon="trash",
     )
 )
+CLUSTER_START_ROLLING = declare(
+    Verb(
+        "cluster.start_rolling",
+        _("Start rolling maintenance"),
+        _("Starting rolling maintenance"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_must_not_roll,
+        icon="server-2",
+    )
+)
+CLUSTER_ROLL_ON = declare(
+    Verb(
+        "cluster.roll_on",
+        _("Continue with next host"),
+        _("Continuing with next host"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_must_roll,
+        icon="arrow-right",
+    )
+)
+CLUSTER_END_ROLLING = declare(
+    Verb(
+        "cluster.end_rolling",
+        _("End rolling maintenance"),
+        _("Ending rolling maintenance"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_must_roll,
+        icon="square",
+    )
+)
 HOST_ENROLL = declare(
     Verb(
         "host.enroll",
@@ -238,6 +302,32 @@ HOST_CLOSE = declare(
         obstacle=_must_be_closed,
         states=frozenset({State.READY}),
         icon="toggle-left",
+    )
+)
+# VMs stand above hosts: what empties one is in `apps/compute`.
+HOST_DRAIN = declare(
+    Verb(
+        "host.drain",
+        _("Drain"),
+        _("Draining"),
+        permission="admin",
+        obstacle=_must_be_drainable,
+        taken_back=open_as_before,
+        # Each VM has its own deadline; a host full of large ones takes long.
+        deadline=timedelta(hours=24),
+        icon="tools",
+        status=Status.DRAINING,
+    )
+)
+HOST_PUT_BACK = declare(
+    Verb(
+        "host.put_back",
+        _("Put back"),
+        _("Putting back"),
+        permission="admin",
+        obstacle=_must_be_in_maintenance,
+        states=frozenset({State.READY}),
+        icon="login",
     )
 )
 HOST_RENEW = declare(

@@ -193,3 +193,36 @@ def test_a_liar_has_no_host_fenced_that_is_heard_or_read_by_others(
         watch_hosts()
     assert (liveness(heard), liveness(silent)) == (Liveness.ALIVE, Liveness.NETWORK_FAULT)
     assert fences() == []
+
+
+@pytest.mark.requirement("CL-9")
+def test_a_host_in_maintenance_is_not_fenced_while_nothing_is_on_it(
+    cluster: ComputeCluster, world: World
+) -> None:
+    host, *_ = hosts_of(cluster, 3)
+    give_controller(host)
+    Host.objects.filter(pk=host.pk).update(in_maintenance=True, accepts_vms=False)
+    world.power_cut(host.name)
+    for _ in range(3):
+        watch_hosts()
+    assert (liveness(host), fences()) == (Liveness.SUSPECTED, [])
+    assert Host.objects.get(pk=host.pk).failure == ""
+    world.boot(host.name)
+    watch_hosts()
+    assert liveness(host) == Liveness.ALIVE
+    assert not Operation.objects.filter(verb="host.readmit").exists()
+
+
+@pytest.mark.requirement("CL-9")
+def test_a_host_in_maintenance_does_not_count_among_those_silent_at_once(
+    cluster: ComputeCluster, world: World
+) -> None:
+    kept, dead, _alive = hosts_of(cluster, 3)
+    give_controller(dead)
+    Host.objects.filter(pk=kept.pk).update(in_maintenance=True, accepts_vms=False)
+    world.power_cut(kept.name)
+    world.power_cut(dead.name)
+    for _ in range(2):
+        watch_hosts()
+    assert fences() == [dead.name]
+    assert not [item for item in attention_items() if "failover has stopped" in item.text]

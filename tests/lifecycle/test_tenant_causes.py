@@ -27,6 +27,8 @@ OF_HOSTS = {
     *(
         "host.architecture",
         "host.alive_again",
+        "host.failed_while_drained",
+        "host.not_empty",
         "controller.ambiguous",
         "controller.failed",
         "controller.refused",

@@ -70,6 +70,7 @@ from tests.security.words import (
 
 API: Rows = {
     "api:hosts-metrics GET": A_ADMIN_SEES,
+    "api:hosts-drain-plan GET": A_ADMIN_SEES,
     "api:storage-clusters-metrics GET": A_ADMIN_SEES,
     "api:compute-clusters-metrics GET": A_ADMIN_SEES,
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN, bulk=A_ADMIN),
@@ -113,6 +114,9 @@ API: Rows = {
         patch=A_ADMIN,
         delete=A_ADMIN,
         permit=A_ADMIN,
+        start_rolling=A_ADMIN,
+        roll_on=A_ADMIN,
+        end_rolling=A_ADMIN,
         bulk=A_ADMIN,
     ),
     **api(
@@ -143,6 +147,8 @@ API: Rows = {
         fence=A_ADMIN_HIDDEN,
         confirm_off=A_ADMIN_HIDDEN,
         readmit=A_ADMIN_HIDDEN,
+        drain=A_ADMIN_HIDDEN,
+        put_back=A_ADMIN_HIDDEN,
         bulk=A_ADMIN,
     ),
     **api("operations", cancel=A_MANAGE, retry=A_MANAGE, bulk=A_BULK_OPERATE),
@@ -405,8 +411,8 @@ ADMIN: Rows = {
     **admin("region", read="one menu", acts="create change open close delete", many=False),
     **admin(
         "compute_cluster",
-        read="one tab.monitoring tab.hosts tab.vms tab.types tab.tenants menu",
-        acts="create change permit delete",
+        read="one tab.monitoring tab.hosts tab.vms tab.maintenance tab.types tab.tenants menu",
+        acts="create change permit start_rolling roll_on end_rolling delete",
     ),
     **admin(
         "storage_cluster",
@@ -415,8 +421,8 @@ ADMIN: Rows = {
     ),
     **admin(
         "host",
-        read="one tab.vms tab.monitoring tab.activity menu",
-        acts="create open close fence confirm_off readmit set_controller remove renew_key",
+        read="one tab.vms tab.maintenance tab.monitoring tab.activity menu",
+        acts="create open close drain put_back fence confirm_off readmit set_controller remove renew_key",
     ),
     **admin(
         "tenant",

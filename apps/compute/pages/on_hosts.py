@@ -8,13 +8,17 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 
 from apps.compute.pages.on_home import LATEST, vm_states, with_trends
+from apps.compute.pages.vms import VM
 from apps.compute.selectors import visible_vms
+from apps.compute.verbs import VM_MIGRATE
 from apps.infrastructure.models import Host
 from apps.infrastructure.pages.cluster_tabs import MOST, MOST_TENANTS, list_url
 from apps.infrastructure.pages.figures import GIB, MIB_PER_GIB, memory_bar, size
+from apps.lifecycle.legality import open_operation, possibility
 from apps.lifecycle.selectors import with_open_operations
 from apps.metrics.active_store import store
 from apps.portal.detail import DetailPage
+from apps.portal.kinds import Do, Offer
 
 #: Most VMs a host's page names; the list it links to has them all.
 MOST_VMS = 300
@@ -26,7 +30,10 @@ def host_vms(page: DetailPage, row: Any) -> dict[str, Any]:
     """Return a host's VMs with what they use now, the busiest first."""
     rows = list(with_open_operations(row.vms.select_related("tenant", "host").order_by("name"))[:MOST_VMS])
     loads = store().latest("vm", [str(vm.pk) for vm in rows], ("cpu_percent", "memory_bytes"), RECENT)
-    shown = [_with_load(vm, loads.get(str(vm.pk), {})) for vm in rows]
+    migrate = next(do for do in VM.all_actions if do.verb is VM_MIGRATE)
+    shown = [
+        {**_with_load(vm, loads.get(str(vm.pk), {})), "migrate": _migrate(page, migrate, vm)} for vm in rows
+    ]
     shown.sort(key=lambda each: (-(each["cpu"] or -1), each["row"].name))
     return {"vms": shown, "total": row.vms.count(), "all_url": list_url("vm.list", host=row.pk)}
 
@@ -42,6 +49,11 @@ def _with_load(vm: Any, load: dict[str, float]) -> dict[str, Any]:
         "memory_used_gib": used,
         "memory_text": f"{size(used)} / {size(limit)}" if used is not None else size(limit),
     }
+
+
+def _migrate(page: DetailPage, do: Do, vm: Any) -> Offer:
+    """Return the button that moves a VM to another host: of 300 rows that one verb alone is judged."""
+    return Offer(do, possibility(VM_MIGRATE, vm, open_operation(vm)), VM.url(page.area, "migrate", vm))
 
 
 def cluster_vms(page: DetailPage, row: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
@@ -27,11 +27,19 @@ from apps.infrastructure.cluster_status import (
     with_hosts,
 )
 from apps.infrastructure.filters import ComputeClusterFilter
-from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region
+from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, RollingMaintenance
 from apps.infrastructure.selectors import sees_hosts, visible_compute_clusters
 from apps.infrastructure.services import clusters
 from apps.infrastructure.survival import MOST_SPARE_HOSTS
-from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
+from apps.infrastructure.verbs import (
+    CLUSTER_CHANGE,
+    CLUSTER_CREATE,
+    CLUSTER_DELETE,
+    CLUSTER_END_ROLLING,
+    CLUSTER_PERMIT,
+    CLUSTER_ROLL_ON,
+    CLUSTER_START_ROLLING,
+)
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.metrics.store import Subject
@@ -130,6 +138,10 @@ class ComputeClusterOut(ClusterOut):
     cpu_overcommit = serializers.FloatField()
     failover = serializers.BooleanField()
     spare_hosts = serializers.IntegerField()
+    rolling_host = ReferenceOut(
+        allow_null=True,
+        help_text="Host that a rolling maintenance is at, for administrators; null if none is under way.",
+    )
 
     @staticmethod
     def own(row: ComputeCluster) -> dict[str, Any]:
@@ -141,7 +153,29 @@ class ComputeClusterOut(ClusterOut):
             "cpu_overcommit": float(row.cpu_overcommit),
             "failover": row.failover,
             "spare_hosts": row.spare_hosts,
+            "rolling_host": _rolling_host(row),
         }
+
+    @classmethod
+    def represent(cls, row: Any, rights: Rights) -> dict[str, Any]:
+        """Return the cluster; tenants know of no host."""
+        values = super().represent(row, rights)
+        return values if rights.everywhere else {**values, "rolling_host": None}
+
+
+#: The rolling maintenance that is under way, if one is.
+_ROLLING = Prefetch(
+    "rolling_maintenances", RollingMaintenance.objects.filter(ended_at=None), to_attr="under_way"
+)
+
+
+def _rolling_host(row: ComputeCluster) -> dict[str, str] | None:
+    """Return the host that a rolling maintenance is at; of a row that was not read for a list, by a query."""
+    known = getattr(row, "under_way", None)
+    rolling = (
+        row.rolling_maintenances.filter(ended_at=None).first() if known is None else next(iter(known), None)
+    )
+    return {"id": str(rolling.host_id or ""), "name": rolling.host_name} if rolling else None
 
 
 def region_named(name: str) -> Region:
@@ -189,11 +223,16 @@ class ComputeClusterApi(ObjectApi):
     create = Create(CLUSTER_CREATE, ComputeClusterBody, _create_compute, immediate=True)
     update = Update(CLUSTER_CHANGE, ComputeClusterChanges, change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
-    actions = (Action(CLUSTER_PERMIT, PermitBody, permit, immediate=True),)
+    actions = (
+        Action(CLUSTER_PERMIT, PermitBody, permit, immediate=True),
+        Action(CLUSTER_START_ROLLING, immediate=True, bulk=False),
+        Action(CLUSTER_ROLL_ON, immediate=True, bulk=False),
+        Action(CLUSTER_END_ROLLING, immediate=True, bulk=False),
+    )
 
     def visible(self, actor: Actor) -> QuerySet[ComputeCluster]:
         """Return the clusters the actor may see."""
-        return with_hosts(visible_compute_clusters(actor)).prefetch_related("tenants")
+        return with_hosts(visible_compute_clusters(actor)).prefetch_related("tenants", _ROLLING)
 
 
 class ComputeClusterMetrics(MetricsApi):

@@ -21,9 +21,11 @@ from apps.infrastructure.services.failure import MAX_AUTHORITY, MAX_PASSWORD, MA
 from apps.infrastructure.verbs import (
     HOST_CLOSE,
     HOST_CONFIRM_OFF,
+    HOST_DRAIN,
     HOST_ENROLL,
     HOST_FENCE,
     HOST_OPEN,
+    HOST_PUT_BACK,
     HOST_READMIT,
     HOST_REMOVE,
     HOST_RENEW,
@@ -79,6 +81,9 @@ class HostOut(ResourceOut):
     cluster = ReferenceOut()
     address = serializers.CharField(allow_null=True)
     accepts_vms = serializers.BooleanField()
+    in_maintenance = serializers.BooleanField(
+        help_text="From the request to drain it until it is put back. It takes no VMs."
+    )
     in_reach = serializers.BooleanField()
     last_report_at = serializers.DateTimeField(allow_null=True)
     liveness = serializers.ChoiceField(
@@ -119,6 +124,7 @@ class HostOut(ResourceOut):
         plain = (
             "address",
             "accepts_vms",
+            "in_maintenance",
             "in_reach",
             "liveness",
             "failure",
@@ -187,6 +193,8 @@ class HostApi(ResourceApi):
     actions = (
         Action(HOST_OPEN, immediate=True),
         Action(HOST_CLOSE, immediate=True),
+        Action(HOST_DRAIN),
+        Action(HOST_PUT_BACK, immediate=True),
         Action(HOST_SET_CONTROLLER, ControllerBody, immediate=True, bulk=False),
         Action(HOST_FENCE, bulk=False),
         Action(HOST_CONFIRM_OFF, immediate=True, bulk=False),

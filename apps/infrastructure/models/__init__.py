@@ -12,6 +12,7 @@ from apps.infrastructure.models.host import (
 )
 from apps.infrastructure.models.pool_key import GivenPoolKey
 from apps.infrastructure.models.region import Region
+from apps.infrastructure.models.rolling_maintenance import RollingMaintenance
 from apps.infrastructure.models.storage_cluster import StorageCluster
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "HostController",
     "Liveness",
     "Region",
+    "RollingMaintenance",
     "StorageCluster",
 ]

@@ -60,6 +60,8 @@ class Host(Kind):
     address = models.GenericIPAddressField(null=True, blank=True)
     sealed_key = models.TextField(blank=True, default="", editable=False)
     accepts_vms = models.BooleanField(gettext_lazy("scheduling enabled"), default=True)
+    # From the request to drain it until it is put back; it takes no VMs meanwhile.
+    in_maintenance = models.BooleanField(default=False, db_default=False, editable=False)
 
     architecture = models.CharField(max_length=16, blank=True, default="")
     cpu_model = models.CharField(max_length=128, blank=True, default="")
@@ -122,6 +124,8 @@ class Host(Kind):
         if self.failure:
             reason = _("It is certain that the host is off. Its VMs are started on other hosts.")
             return StateLabel(_("Off"), "error", reason=reason, code=Status.OFF)
+        if self.in_maintenance:
+            return self._maintenance_word()
         if not self.in_reach:
             at = self.last_report_at
             reason = _("No report since %(time)s.") % {"time": written(at)} if at is not None else ""
@@ -135,6 +139,12 @@ class Host(Kind):
             return StateLabel(_("Scheduling disabled"), "warn", reason=reason, code=code)
         return StateLabel(_("Available"), "ok", code="ready")
 
+    def _maintenance_word(self) -> StateLabel:
+        reason = _("The host is in maintenance and takes no VMs.")
+        if not self.in_reach and self.last_report_at is not None:
+            reason = _("In maintenance. No report since %(time)s.") % {"time": written(self.last_report_at)}
+        return StateLabel(_("In maintenance"), "warn", reason=reason, code=Status.IN_MAINTENANCE)
+
     @classmethod
     def ready_states(cls) -> list[ShownState]:
         """Return the words of `ready_word` with the condition of each."""
@@ -142,11 +152,13 @@ class Host(Kind):
             last_report_at__lte=timezone.now() - SILENCE
         )
         off, returning = models.Q(failure=Failure.OFF), models.Q(failure=Failure.RETURNING)
-        fine = models.Q(failure="")
+        works = models.Q(failure="")
+        kept, fine = works & models.Q(in_maintenance=True), works & models.Q(in_maintenance=False)
         open_, closed = fine & models.Q(accepts_vms=True), fine & models.Q(accepts_vms=False)
         return [
             ShownState(Status.AVAILABLE, gettext_lazy("Available"), ~silent & open_),
             ShownState(Status.SCHEDULING_DISABLED, gettext_lazy("Scheduling disabled"), ~silent & closed),
+            ShownState(Status.IN_MAINTENANCE, gettext_lazy("In maintenance"), kept),
             ShownState(Status.UNREACHABLE, gettext_lazy("Unreachable"), silent & fine),
             ShownState(Status.OFF, gettext_lazy("Off"), off),
             ShownState(Status.RETURNING, gettext_lazy("Returning"), returning),

@@ -19,6 +19,7 @@ from apps.drivers.specs import Severity
 from apps.infrastructure import usage_levels
 from apps.infrastructure.connection import Reach, connection_of
 from apps.infrastructure.load import fresh, loads_by
+from apps.infrastructure.maintenance import is_spared
 from apps.infrastructure.models import ComputeCluster, Failure, Host, Liveness, Region, StorageCluster
 from apps.infrastructure.pages.health_texts import check_text
 from apps.infrastructure.pool_health import health_of, rebuild_of
@@ -98,7 +99,12 @@ def _odd_hosts(hosts_in: QuerySet[Host]) -> Iterator[AttentionItem]:
 
 def _stopped_failover(region: Region | None) -> Iterator[AttentionItem]:
     """Clusters in which so many hosts are silent that none of them is failed over by itself."""
-    hosts = Host.objects.filter(state=State.READY).exclude(failure=Failure.OFF)
+    spared = Host.objects.filter(is_spared())
+    hosts = (
+        Host.objects.filter(state=State.READY)
+        .exclude(failure=Failure.OFF)
+        .exclude(pk__in=spared.values("pk"))
+    )
     if region is not None:
         hosts = hosts.filter(region=region)
     silent = Count("pk", filter=~Q(liveness=Liveness.ALIVE))

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.infrastructure.failed_hosts import most_are_silent
+from apps.infrastructure.maintenance import is_spared
 from apps.infrastructure.models import Failure, Host
 from apps.infrastructure.survival import Survival, survival
 from apps.lifecycle.stored_messages import rendered_message
@@ -21,6 +22,8 @@ _NONE = 0
 
 def if_it_dies(host: Any) -> list[tuple[str, str]]:
     """Return the answer as lines, each with its tone."""
+    if host.in_maintenance and Host.objects.filter(is_spared(), pk=host.pk).exists():
+        return [("ok", _("In maintenance without VMs: it can be powered off or rebooted, nothing happens."))]
     return [_certainty(host), *_vms(host), _room(host)]
 
 
@@ -102,9 +105,11 @@ def _certainty(host: Any) -> tuple[str, str]:
         return "warn", _(
             "Automatic failover is disabled in the cluster. An administrator powers the host off."
         )
+    spared = Host.objects.filter(is_spared(), cluster=host.cluster_id)
     liveness = (
         Host.objects.filter(cluster=host.cluster_id)
         .exclude(failure=Failure.OFF)
+        .exclude(pk__in=spared.values("pk"))
         .values_list("liveness", flat=True)
     )
     if most_are_silent(liveness):

@@ -29,7 +29,7 @@ def overview(page: DetailPage, row: Host) -> dict[str, Any]:
         "figures": load_figures(load) if load.in_reach else [],
         **small_charts(page, row, "api:hosts-metrics", why_nothing_new(row)),
         "if_it_dies": if_it_dies(row),
-        "plan": [] if row.accepts_vms else closing_plan(row),
+        "plan": [] if row.accepts_vms or row.in_maintenance else closing_plan(row),
     }
 
 
@@ -49,8 +49,8 @@ def closing_plan(host: Any) -> list[str]:
     lines = [
         _("No new VM is placed on %(name)s.") % {"name": host.name},
         ngettext(
-            "Its %(n)s VM keeps running on this host. To empty the host, migrate the VM.",
-            "Its %(n)s VMs keep running on this host. To empty the host, migrate the VMs.",
+            "Its %(n)s VM keeps running on this host. To empty the host, drain it.",
+            "Its %(n)s VMs keep running on this host. To empty the host, drain it.",
             count,
         )
         % {"n": count}

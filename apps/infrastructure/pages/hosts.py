@@ -25,6 +25,7 @@ from apps.infrastructure.verbs import (
     HOST_ENROLL,
     HOST_FENCE,
     HOST_OPEN,
+    HOST_PUT_BACK,
     HOST_READMIT,
     HOST_REMOVE,
     HOST_RENEW,
@@ -122,6 +123,7 @@ HOST = PageKind(
     actions=(
         Do(HOST_OPEN),
         Do(HOST_CLOSE, says=host_tabs.closing_plan),
+        Do(HOST_PUT_BACK),
         Do(HOST_FENCE, says=host_failure.fencing_plan, bulk=False),
         Do(HOST_CONFIRM_OFF, says=host_failure.confirming_plan, typed_name=True, bulk=False),
         Do(HOST_READMIT, bulk=False),
@@ -198,7 +200,7 @@ class HostList(ListPage):
 
 class HostDetail(DetailPage):
     of = HOST
-    primary = ("open", "close")
+    primary = ("open", "close", "put_back")
     context_below = False
     tabs = (
         Tab("", gettext_lazy("Overview"), "infrastructure/host_overview.html", host_tabs.overview),

@@ -44,5 +44,7 @@ class Status(models.TextChoices):
     RECOVERING = "recovering"
     FENCING = "fencing"
     SCHEDULING_DISABLED = "scheduling_disabled"
+    DRAINING = "draining"
+    IN_MAINTENANCE = "in_maintenance"
     RECYCLED = "recycled"
     FAILED = "failed"

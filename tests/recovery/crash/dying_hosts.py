@@ -27,6 +27,11 @@ def silent_host(environment: Environment) -> Host:
     return Host.objects.get(pk=host.pk)
 
 
+def closed_host(environment: Environment) -> Host:
+    """A host that nothing is on and nothing comes to; tests/compute/test_draining.py kills drains with VMs."""
+    return _host(environment)
+
+
 def returning_host(environment: Environment) -> Host:
     """A host that was off and is back."""
     host = dead_host(_host(environment))

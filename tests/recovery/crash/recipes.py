@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+from apps.compute.services.drain import drain_host
 from apps.drivers.specs import VolumeSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
@@ -16,7 +17,7 @@ from apps.lifecycle.actor import SYSTEM
 from apps.reconciliation.models import Finding, FindingState, Rule
 from tests.kinds import CASES
 from tests.kinds import RECIPES as OF_KINDS
-from tests.recovery.crash.dying_hosts import returning_host, silent_host
+from tests.recovery.crash.dying_hosts import closed_host, returning_host, silent_host
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, load, spoilt
 
@@ -51,5 +52,6 @@ RECIPES: dict[str, Recipe] = {
     **OF_KINDS,
     "finding.force_clean": Recipe(FORCE_CLEAN, _orphan),
     "host.fence": Recipe(lambda environment, host: fence_host(environment.admin, host), silent_host),
+    "host.drain": Recipe(lambda environment, host: drain_host(environment.admin, host), closed_host),
     "host.readmit": Recipe(lambda environment, host: readmit_host(SYSTEM, host), returning_host),
 }
