@@ -180,6 +180,10 @@ CAUSES: dict[str, TenantText] = {
     "image.still_copied": TenantText(
         _("The image is still being copied."), _("Wait until the copy has stopped, then retry.")
     ),
+    **dict.fromkeys(
+        ("image.no_export_space", "image.export_changed", "volumes.export_lost"),
+        TenantText(_("The administrator’s download of the image could not be prepared."), _WAIT),
+    ),
     "image.source_gone": TenantText(
         _("What the image is created from no longer exists."),
         _("Delete the image and create it from another source."),
@@ -376,6 +380,8 @@ STEPS: dict[str, str] = {
             "Downloading the image",
             "Checking the SHA-256 checksum",
             "Sending the file to the storage",
+            "Preparing the image file",
+            "Fetching the image file",
             "Copying image %(image)s to %(cluster)s",
             "Copying the image to %(cluster)s",
             "Copying image %(image)s",

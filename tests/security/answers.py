@@ -91,6 +91,8 @@ API: Rows = {
     "api:tus POST": "401 no 403 403 no no no  403 403 no no  no",
     "api:tus-one PATCH": "401 404 404 404 no no no  403 no no no  no",
     "api:tus-one DELETE": "401 404 404 404 no no no  403 no no no  no",
+    # The link is ada's.
+    "api:downloads-one GET": "401 404 404 404 404 404 ok  ok ok ok ok  404",
     # What is asked about stands in the query, which is missing here.
     "api:reachability GET": "401 no no no no no no  no no no no  no",
     "api:vpc-ranges GET": A_MEMBER,

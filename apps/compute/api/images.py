@@ -26,6 +26,7 @@ from apps.compute.verbs import (
     IMAGE_DELETE,
     IMAGE_DELETE_COPY,
     IMAGE_EDIT_TRAITS,
+    IMAGE_EXPORT,
     IMAGE_IMPORT,
     IMAGE_RENAME,
     IMAGE_RETRY,
@@ -199,6 +200,7 @@ class ImageApi(ResourceApi):
         Action(IMAGE_RETRY),
         Action(IMAGE_COPY_TO_BASE, NewImageBody),
         Action(IMAGE_EDIT_TRAITS, ImageTraitsBody, edit_from_api, immediate=True, bulk=False),
+        Action(IMAGE_EXPORT),
         Action(IMAGE_COPY, ImageClusterBody),
         Action(IMAGE_DELETE_COPY, ImageClusterBody),
     )
