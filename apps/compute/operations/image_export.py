@@ -43,7 +43,7 @@ def export_image(run: OperationContext) -> Settle:
     with _nothing_left(image, volumes):
         export = _started(run, image, volumes)
         digest = _fetch(run, image, volumes, export)
-    _remove_from_host(image, volumes)
+    volumes.ensure_export_absent(image.spec())
     return partial(exports.finish, export, digest)
 
 
@@ -85,7 +85,7 @@ def _fetch(run: OperationContext, image: Image, volumes: Volumes, export: Export
 
 @contextmanager
 def _nothing_left(image: Image, volumes: Volumes) -> Iterator[None]:
-    """Remove the file from the host when it is cancelled or fails for good.
+    """Remove the file from the host when it is cancelled or fails for good, as far as it can be done now.
 
     What is in the spool goes with the operation's end, or with the next attempt.
     """
@@ -93,14 +93,9 @@ def _nothing_left(image: Image, volumes: Volumes) -> Iterator[None]:
         yield
     except (CancelRequested, DriverError) as error:
         if isinstance(error, CancelRequested) or error.permanent:
-            _remove_from_host(image, volumes)
+            with suppress(DriverError):  # a host removes by itself what nobody has read for a day
+                volumes.ensure_export_absent(image.spec())
         raise
-
-
-def _remove_from_host(image: Image, volumes: Volumes) -> None:
-    """As far as it can be done now: a host removes by itself what nobody has read for a day."""
-    with suppress(DriverError):
-        volumes.ensure_export_absent(image.spec())
 
 
 def file_name(image: Image) -> str:
