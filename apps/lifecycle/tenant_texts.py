@@ -161,7 +161,7 @@ CAUSES: dict[str, TenantText] = {
         _("The snapshot is not available. Your administrator has been notified."), _ASK
     ),
     "image.checksum_mismatch": TenantText(
-        _("The SHA-256 checksum of the file is %(found)s, not the one given."),
+        _("The SHA-256 checksum of the file is %(found)s. Expected: %(expected)s."),
         _("Upload the file again, or correct the checksum."),
     ),
     "image.download_failed": TenantText(

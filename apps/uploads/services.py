@@ -122,6 +122,17 @@ def hold_for_import(actor: Actor, pk: UUID, tenant_id: int | None) -> Upload:
     return found
 
 
+def expect_checksum(upload: Upload, sha256: str) -> None:
+    """Have the file compared with a checksum before the import, if one is given. Raises Invalid for a second one."""
+    wanted = sha256.lower()
+    if not wanted or wanted == upload.sha256:
+        return
+    if upload.sha256:
+        raise Invalid({"sha256": [_("The upload was started with another checksum.")]})
+    upload.sha256 = wanted
+    Upload.objects.filter(pk=upload.pk).update(sha256=wanted)
+
+
 def note_import(upload: Upload, operation: Operation) -> None:
     """Keep the upload for as long as the operation is open."""
     Upload.objects.filter(pk=upload.pk).update(operation=operation, active_at=Now())

@@ -294,6 +294,8 @@ ACCOUNT_OF_SOMEBODY = (
 
 
 PAGES: Rows = {
+    "portal:uploads GET": P_MEMBER,
+    "portal:uploads.delete POST": "login 404 404 404 ok ok elsewhere  login login login login  ok",
     "portal:home GET": P_MEMBER,
     # A bulk action's outcome is its asker's, otto's here, and of who runs the tenant.
     "portal:bulk.one GET": "login 404 404 ok 404 ok elsewhere  login login login login  ok",
@@ -376,6 +378,8 @@ PAGES: Rows = {
 # -- pages of the administration ---------------------------------------------------------------------------------------
 
 ADMIN: Rows = {
+    "admin:uploads GET": ADMIN_ONLY,
+    "admin:uploads.delete POST": ADMIN_ONLY,
     "admin:home GET": ADMIN_ONLY,
     "admin:bulk.one GET": ADMIN_ONLY,
     "admin:search GET": ADMIN_ONLY,

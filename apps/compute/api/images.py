@@ -54,7 +54,11 @@ class ImageBody(serializers.Serializer[Any]):
         help_text="http or https, of a source that the administrator allows.",
     )
     sha256 = serializers.CharField(
-        max_length=64, required=False, allow_blank=True, default="", help_text="Of what `url` leads to."
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Of the whole file, of `upload` or `url`; compared before the import.",
     )
     file = serializers.CharField(
         max_length=255,
