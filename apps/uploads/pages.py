@@ -15,6 +15,7 @@ from apps.portal.page import Page
 from apps.uploads.platform_settings import KEPT_HOURS
 from apps.uploads.selectors import idle_uploads
 from apps.uploads.services import delete_upload
+from apps.uploads.sizes import shown_progress
 
 PAGE_SIZE = 25
 MOST_PAGES = 10_000
@@ -32,7 +33,10 @@ class UploadsPage(Page):
         some = list(idle_uploads(self.actor)[start : start + PAGE_SIZE + 1])
         return self.show(
             {
-                "uploads": [(upload, upload.expires_at(hours)) for upload in some[:PAGE_SIZE]],
+                "uploads": [
+                    (upload, shown_progress(upload.received, upload.size), upload.expires_at(hours))
+                    for upload in some[:PAGE_SIZE]
+                ],
                 "number": number,
                 "more": len(some) > PAGE_SIZE,
                 "import_url": reverse(f"{self.area}:image.create"),
