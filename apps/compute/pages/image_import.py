@@ -16,6 +16,7 @@ from apps.portal.create import CreatePage, Section
 from apps.portal.forms import BaseForm
 from apps.uploads.selectors import unfinished_uploads
 from apps.uploads.services import MOST_PART_BYTES
+from apps.uploads.sizes import shown_progress
 
 #: Unfinished uploads that the page shows.
 SHOWN = 10
@@ -71,10 +72,8 @@ class ImageImport(CreatePage):
         chosen = self.request.GET.get("resume", "")
         if is_key("uuid", chosen):
             rows = rows.order_by(Case(When(pk=chosen, then=0), default=1), "-active_at", "pk")
-        some = list(rows[: SHOWN + 1])
         return {
-            "unfinished": some[:SHOWN],
-            "more_unfinished": len(some) > SHOWN,
+            "unfinished": [(row, shown_progress(row.received, row.size)) for row in rows[:SHOWN]],
             "part_bytes": MOST_PART_BYTES,
             "uploads_url": reverse(f"{self.area}:uploads"),
         }
