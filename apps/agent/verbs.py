@@ -98,6 +98,10 @@ def _of_capture(arguments: Any) -> dict[str, int]:
     return _figures(copies.how_far(image_path(arguments.spec), size))
 
 
+def _of_export(arguments: Any) -> dict[str, int]:
+    return _figures(image_files.how_far(arguments.spec.id))
+
+
 def _of_volume_copy(arguments: Any) -> dict[str, int]:
     spec = arguments.spec
     if spec.pool.driver != "file" or spec.source is None:
@@ -119,6 +123,7 @@ PROGRESS: dict[Callable[..., Any], Callable[[Any], dict[str, int]]] = {
     Volumes.ensure_image: _of_import,
     Volumes.ensure_image_copy: _of_image_copy,
     Volumes.ensure_image_from_snapshot: _of_capture,
+    Volumes.ensure_exported: _of_export,
     Volumes.ensure_volume: _of_volume_copy,
 }
 
@@ -140,4 +145,5 @@ def _never(arguments: Any) -> bool:
 QUICK: dict[Callable[..., Any], Callable[[Any], bool]] = {
     Volumes.ensure_volume: _has_nothing_to_copy,
     Volumes.ensure_independent: _is_in_files,
+    Volumes.ensure_exported: _is_in_files,
 }

@@ -9,6 +9,7 @@ from apps.api import limits
 from apps.compute.forms import ProjectForm
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
+from apps.compute.owner_field import OwnerForm
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.infrastructure.selectors import visible_storage_clusters
 from apps.portal.forms import BaseForm
@@ -20,7 +21,7 @@ SOURCES = ("upload", "url", "sha256")
 
 
 class ImageForm(BaseForm):
-    """An administrator's: a base image, also of a file in the pool."""
+    """What both ask for."""
 
     upload = forms.ModelChoiceField(
         Upload.objects.none(),
@@ -39,13 +40,7 @@ class ImageForm(BaseForm):
         label=_("SHA-256 checksum"),
         max_length=64,
         required=False,
-        help_text=_("Of what the URL leads to. Compared before the import."),
-    )
-    file = forms.CharField(
-        label=_("File in the pool"),
-        max_length=255,
-        required=False,
-        help_text=_("Name of a file in the pool’s import directory."),
+        help_text=_("Of the whole file. Compared before the import."),
     )
     name = forms.CharField(label=_("Name"), max_length=63)
     cluster = forms.ModelChoiceField(
@@ -75,7 +70,16 @@ class ImageForm(BaseForm):
         self.fields["upload"].queryset = complete_uploads(self.actor)  # type: ignore[attr-defined]
 
 
+class AdminImageForm(ImageForm, OwnerForm):
+    """An administrator's: a base image or one for a tenant, also of a file in the pool."""
+
+    file = forms.CharField(
+        label=_("File in the pool"),
+        max_length=255,
+        required=False,
+        help_text=_("Name of a file in the pool’s import directory."),
+    )
+
+
 class TenantImageForm(ImageForm, ProjectForm):
     """A tenant's: an image of its own."""
-
-    file = None  # type: ignore[assignment]  # how Django takes a parent's field away

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
+from apps.api.offered import offer
 from apps.api.routes import routes
 from apps.compute.api.host_drain import DrainPlanApi
+from apps.compute.api.image_downloads import ImageDownloadApi
 from apps.compute.api.images import ImageApi
 from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.api.key_pairs import KeyPairApi
@@ -13,6 +15,7 @@ from apps.compute.api.vm_templates import VmTemplateApi
 from apps.compute.api.vms import VmApi, VmMetrics
 from apps.compute.pages.image_catalogue import ImageCataloguePage
 from apps.compute.pages.image_import import ImageImport, TenantImageImport
+from apps.compute.pages.image_link import ImageLinkPage
 from apps.compute.pages.images import IMAGE, ImageDetail, ImageList
 from apps.compute.pages.instance_types import (
     INSTANCE_TYPE,
@@ -30,14 +33,21 @@ from apps.compute.pages.vm_templates import (
     VmTemplateVersionCreate,
 )
 from apps.compute.pages.vms import VM, VmDetail, VmList
+from apps.compute.verbs import IMAGE_DOWNLOAD
 from apps.portal.kind_urls import kind_paths
 
+offer(IMAGE_DOWNLOAD)
 api_routes = [
     *routes("vms", VmApi),
     path("vms/<id:key>/metrics", VmMetrics.as_view(), name="vms-metrics"),
     path("hosts/<id:key>/drain-plan", DrainPlanApi.as_view(), name="hosts-drain-plan"),
     *routes("vm-templates", VmTemplateApi),
     *routes("images", ImageApi),
+    path(
+        "images/<id:key>/download",
+        ImageDownloadApi.as_view({"get": "get_download", "post": "post_download"}),
+        name="images-download",
+    ),
     *routes("key-pairs", KeyPairApi),
     *routes("instance-types", InstanceTypeApi),
 ]
@@ -56,6 +66,7 @@ tenant_patterns = [
 
 admin_patterns = [
     path("images/catalogue/", ImageCataloguePage.as_view(admin=True), name="image.catalogue"),
+    path("images/<uuid:key>/link/", ImageLinkPage.as_view(admin=True), name="image.link"),
     *kind_paths(VM, list=VmList, detail=VmDetail, admin=True),
     *kind_paths(IMAGE, list=ImageList, detail=ImageDetail, create=ImageImport, admin=True),
     *kind_paths(

@@ -33,6 +33,7 @@ from apps.lifecycle.standard_verbs import (
 )
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
 from apps.storage.given_up import mark_untaken
+from apps.uploads.exports import forget_export
 
 #: Importing copies and checks a whole disk image. Until a host has said how large it is: enough to wait for a host and
 #: for a small one. From then on so much more for its size, by the slowest pool that is still of use.
@@ -415,6 +416,30 @@ IMAGE_DELETE_COPY = declare(
         cancel=Cancel.BEFORE,
         abandoned=mark_copy_failed,
         icon="trash",
+    )
+)
+# For administrators to download. VMs are created from the image meanwhile.
+IMAGE_EXPORT = declare(
+    Verb(
+        "image.export",
+        _("Prepare download"),
+        _("Preparing download"),
+        permission="admin",
+        exclusive=False,
+        deadline=IMPORT_DEADLINE,
+        abandoned=forget_export,
+        icon="download",
+    )
+)
+# No operation: a link to what was prepared.
+IMAGE_DOWNLOAD = declare(
+    Verb(
+        "image.download",
+        _("Create download link"),
+        _("Downloading"),
+        permission="admin",
+        exclusive=False,
+        icon="link",
     )
 )
 IMAGE_DELETE = declare(delete_verb("image"))

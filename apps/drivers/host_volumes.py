@@ -30,6 +30,22 @@ class HostVolumes(FileVolumes):
             return self._rbd.ensure_image_copy(spec, source)
         return super().ensure_image_copy(spec, source)
 
+    def ensure_exported(self, spec: ImageSpec) -> Counter:
+        if spec.pool.driver == "rbd":
+            return self._rbd.ensure_exported(spec)
+        return super().ensure_exported(spec)
+
+    def read_exported(self, spec: ImageSpec, at: int) -> Part:
+        if spec.pool.driver == "rbd":
+            return self._rbd.read_exported(spec, at)
+        return super().read_exported(spec, at)
+
+    def ensure_export_absent(self, spec: ImageSpec) -> None:
+        if spec.pool.driver == "rbd":
+            self._rbd.ensure_export_absent(spec)
+        else:
+            super().ensure_export_absent(spec)
+
     def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
         if spec.pool.driver == "rbd":
             return self._rbd.ensure_image_from_snapshot(spec, source)

@@ -233,6 +233,20 @@ class Volumes(Protocol):
         """Copy an image of another pool into the pool of `spec`, where it has its own identifier or the same."""
 
     @host_verb(long=True)
+    def ensure_exported(self, spec: ImageSpec) -> Counter:
+        """Have the image as one qcow2 file that refers to no other, to be read by this host; return how long that is.
+
+        Only the host that was asked has it. It stays the same until `ensure_export_absent`.
+        """
+
+    @host_verb(changes=False)
+    def read_exported(self, spec: ImageSpec, at: int) -> Part:
+        """Return what that file holds from an offset on: `MOST_PART_BYTES`, or what is left of it."""
+
+    def ensure_export_absent(self, spec: ImageSpec) -> None:
+        """Remove what `ensure_exported` has made beside the image, which stays."""
+
+    @host_verb(long=True)
     def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
         """Make an image of all that a volume of the same pool held at its snapshot; it needs neither afterwards.
 

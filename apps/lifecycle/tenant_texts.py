@@ -161,7 +161,7 @@ CAUSES: dict[str, TenantText] = {
         _("The snapshot is not available. Your administrator has been notified."), _ASK
     ),
     "image.checksum_mismatch": TenantText(
-        _("The SHA-256 checksum of the file is %(found)s, not the one given."),
+        _("The SHA-256 checksum of the file is %(found)s. Expected: %(expected)s."),
         _("Upload the file again, or correct the checksum."),
     ),
     "image.download_failed": TenantText(
@@ -179,6 +179,10 @@ CAUSES: dict[str, TenantText] = {
     ),
     "image.still_copied": TenantText(
         _("The image is still being copied."), _("Wait until the copy has stopped, then retry.")
+    ),
+    **dict.fromkeys(
+        ("image.no_export_space", "image.export_changed", "volumes.export_lost"),
+        TenantText(_("The administrator’s download of the image could not be prepared."), _WAIT),
     ),
     "image.source_gone": TenantText(
         _("What the image is created from no longer exists."),
@@ -376,6 +380,8 @@ STEPS: dict[str, str] = {
             "Downloading the image",
             "Checking the SHA-256 checksum",
             "Sending the file to the storage",
+            "Preparing the image file",
+            "Fetching the image file",
             "Copying image %(image)s to %(cluster)s",
             "Copying the image to %(cluster)s",
             "Copying image %(image)s",

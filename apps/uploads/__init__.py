@@ -1,1 +1,1 @@
-"""Files that browsers and programs send to the control plane in parts, by tus 1.0: for now, disk images."""
+"""Files that come to the control plane in parts, by tus 1.0 or from hosts, and leave it: disk images for now."""

@@ -1,4 +1,4 @@
-"""Uploads: a row each, with how much of the file has come; the file itself is in the spool (`spool.py`)."""
+"""Uploads and exports: a row each, with how much of the file there is; the file itself is in the spool (`spool.py`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Project, Tenant, User
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Operation, Resource
 
 GIB = 1 << 30
 
@@ -58,6 +58,30 @@ class Upload(models.Model):
     def expires_at(self, hours: int) -> datetime:
         """Return when it is removed unless a further part comes, or an image is made of it."""
         return self.active_at + timedelta(hours=hours)
+
+
+class Export(models.Model):
+    """A file of `size` bytes made of a resource for administrators to download; whole once `sha256` is known.
+
+    A later attempt at the same makes another row, so that no two write to one file. `operation` is what makes it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    resource = models.OneToOneField(Resource, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=255)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64, blank=True, default="")
+    operation = models.ForeignKey(Operation, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("download")
+        verbose_name_plural = _("downloads")
+        constraints = [models.CheckConstraint(condition=Q(size__gt=0), name="export_has_size")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def gib_of(size: int) -> int:

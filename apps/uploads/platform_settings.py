@@ -57,7 +57,7 @@ SPOOL_GIB = declare(
         name="upload_total_gib",
         group=IMAGES,
         label=_("Space for uploads"),
-        help=_("Uploads of all tenants together. They are removed once their image has been imported."),
+        help=_("Uploads of all tenants and prepared downloads together."),
         unit=_("GiB"),
         default=500,
         least=1,
@@ -70,6 +70,18 @@ KEPT_HOURS = declare(
         group=IMAGES,
         label=_("Upload expiry"),
         help=_("An upload that receives no data and is not imported for this long is deleted."),
+        unit=_("hours"),
+        default=24,
+        least=1,
+        most=720,
+    )
+)
+EXPORT_HOURS = declare(
+    Number(
+        name="export_kept_hours",
+        group=IMAGES,
+        label=_("Download expiry"),
+        help=_("A prepared download of an image is deleted after this time."),
         unit=_("hours"),
         default=24,
         least=1,

@@ -33,3 +33,9 @@ def unfinished_uploads(actor: Actor) -> QuerySet[Upload]:
     if actor.tenant is None:
         rows = rows.filter(tenant__isnull=True)
     return rows.order_by("-active_at", "pk")
+
+
+def idle_uploads(actor: Actor) -> QuerySet[Upload]:
+    """Return those that nothing imports now, whole or not, the latest first."""
+    open_ones = Q(operation__status__in=[OperationStatus.QUEUED, OperationStatus.RUNNING])
+    return visible_uploads(actor).exclude(open_ones).order_by("-active_at", "pk")

@@ -20,7 +20,7 @@ from apps.lifecycle.errors import Busy, Invalid, NoCapacity
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.quotas.services import release_quota, reserve_quota
 from apps.uploads import spool
-from apps.uploads.models import GIB, Upload, gib_of
+from apps.uploads.models import GIB, Export, Upload, gib_of
 from apps.uploads.platform_settings import FILE_GIB, KEPT_HOURS, SPOOL_GIB
 from apps.uploads.quota import UPLOAD_GIB
 from apps.uploads.selectors import visible_uploads
@@ -28,7 +28,7 @@ from apps.uploads.verbs import UPLOAD_CREATE, UPLOAD_DELETE
 
 #: Of one request. Nothing in front of the web process, and nothing in it, keeps more of a body (docs/limits.md).
 MOST_PART_BYTES = 512 * 1024
-#: Room that uploads leave to everything else on the control plane's disk.
+#: Room that uploads and exports leave to everything else on the control plane's disk.
 SPARED_BYTES = 2 * GIB
 LONGEST_NAME = 255
 #: Number of the lock under which uploads are admitted, one after the other.
@@ -63,7 +63,7 @@ def start_upload(
     )
     if tenant_id:
         reserve_quota(tenant_id, {UPLOAD_GIB: upload.reserved_gib})
-    _admit(size)
+    admit(size)
     upload.save(force_insert=True)
     allowed.record(
         name=str(upload), target_id=upload.pk, tenant=into.tenant if into else None, args={"size": size}
@@ -122,6 +122,17 @@ def hold_for_import(actor: Actor, pk: UUID, tenant_id: int | None) -> Upload:
     return found
 
 
+def expect_checksum(upload: Upload, sha256: str) -> None:
+    """Have the file compared with a checksum before the import, if one is given. Raises Invalid for a second one."""
+    wanted = sha256.lower()
+    if not wanted or wanted == upload.sha256:
+        return
+    if upload.sha256:
+        raise Invalid({"sha256": [_("The upload was started with another checksum.")]})
+    upload.sha256 = wanted
+    Upload.objects.filter(pk=upload.pk).update(sha256=wanted)
+
+
 def note_import(upload: Upload, operation: Operation) -> None:
     """Keep the upload for as long as the operation is open."""
     Upload.objects.filter(pk=upload.pk).update(operation=operation, active_at=Now())
@@ -141,7 +152,7 @@ def admit_download(operation: Operation, *, name: str, size: int, sha256: str) -
     )
     if operation.tenant_id:
         reserve_quota(operation.tenant_id, {UPLOAD_GIB: upload.reserved_gib})
-    _admit(size)
+    admit(size)
     upload.save(force_insert=True)
     return upload
 
@@ -156,19 +167,24 @@ def remove(upload: Upload) -> None:
 
 
 def remove_expired() -> int:
-    """Remove what nobody has added to or imported in time, and files without a row; return how many uploads."""
+    """Remove uploads that nobody has added to or imported in time; return how many."""
     open_ones = Q(operation__status__in=[OperationStatus.QUEUED, OperationStatus.RUNNING])
     late = Upload.objects.filter(active_at__lt=Now() - timedelta(hours=KEPT_HOURS.value())).exclude(open_ones)
     expired = list(late[:1000])
     for upload in expired:
         with transaction.atomic():
             remove(upload)
-    spool.remove_strays(_known)
     return len(expired)
 
 
+def remove_strays() -> int:
+    """Remove old files without a row; return how many."""
+    return spool.remove_strays(_known)
+
+
 def _known(names: object) -> set[str]:
-    return {str(pk) for pk in Upload.objects.values_list("pk", flat=True)}
+    rows = Upload.objects.values_list("pk", flat=True).union(Export.objects.values_list("pk", flat=True))
+    return {str(pk) for pk in rows}
 
 
 def _check(size: int, name: str, sha256: str) -> None:
@@ -184,12 +200,14 @@ def _check(size: int, name: str, sha256: str) -> None:
         raise Invalid(wrong)
 
 
-def _admit(size: int) -> None:
-    """Raise NoCapacity unless the whole file will have room, beside what was admitted before."""
+def admit(size: int) -> None:
+    """Raise NoCapacity unless the whole file will have room, beside what was admitted before; one at a time."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADMISSION])
     sums = Upload.objects.aggregate(all=Sum("size"), left=Sum(F("size") - F("received")))
     admitted, to_come = sums["all"] or 0, sums["left"] or 0
+    exports = Export.objects.aggregate(all=Sum("size"), left=Sum("size", filter=Q(sha256="")))
+    admitted, to_come = admitted + (exports["all"] or 0), to_come + (exports["left"] or 0)
     room = min(SPOOL_GIB.value() * GIB - admitted, spool.free_bytes() - SPARED_BYTES - to_come)
     if size > room:
         raise NoCapacity(

@@ -1,7 +1,7 @@
-"""The directory of the control plane that takes files while they are uploaded.
+"""The directory of the control plane that takes files on their way: uploads, and exports to be downloaded.
 
-Web processes write to it and workers read it, so all of them must reach it (docs/concepts/images.md). A file is named
-by the upload's id alone: nothing that a client sends becomes part of a path.
+Web processes and workers write to it and read it, so all of them must reach it (docs/concepts/images.md). A file is
+named by the id of its row alone: nothing that a client sends becomes part of a path.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 from django.conf import settings
@@ -54,6 +56,16 @@ def write(upload: UUID, at: int, data: bytes) -> None:
         os.close(file)
 
 
+@contextmanager
+def new_file(export: UUID) -> Iterator[IO[bytes]]:
+    """Give a new file that is on the disk once the block has ended well."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path_of(export), flags, 0o600), "wb") as file:
+        yield file
+        file.flush()
+        os.fdatasync(file.fileno())
+
+
 def sha256_of(path: Path, size: int, progress: Callable[[int], object]) -> str:
     """Return the digest of the first `size` bytes; `progress` is told how many have been read."""
     digest, done = hashlib.sha256(), 0
@@ -77,12 +89,12 @@ def parts_of(path: Path, start: int, end: int) -> Iterator[bytes]:
 
 
 def remove(upload: UUID) -> None:
-    """Remove the file of an upload, if it is there."""
+    """Remove the file of an upload or export, if it is there."""
     path_of(upload).unlink(missing_ok=True)
 
 
 def remove_strays(known: Callable[[Iterable[str]], set[str]]) -> int:
-    """Remove old files that belong to no upload; `known` returns which of the names do. Returns how many."""
+    """Remove old files that belong to no row; `known` returns which of the names do. Returns how many."""
     old = [entry.name for entry in os.scandir(directory()) if _is_old(entry)]
     strays = set(old) - known(old)
     for name in strays:

@@ -13,6 +13,7 @@ const MIB = 1024 * 1024;
 const AGAIN = new Set(["upload.checksum_mismatch", "upload.offset_mismatch", "upload.locked", "rate.limited"]);
 
 let upload = null;
+let again = null; // the unfinished upload that the chosen file is of
 let state = "";
 
 // Each part is sent with its SHA-256: what a proxy or a bad line has changed is refused and sent again.
@@ -41,7 +42,7 @@ function show(next, text = "") {
   const under_way = next === "running" || next === "waiting";
   part("pause").hidden = !under_way;
   part("resume").hidden = next !== "paused" && next !== "failed";
-  part("cancel").hidden = next === "done";
+  part("cancel").hidden = next === "done" || next === "other";
   for (const button of submits) button.disabled = under_way;
 }
 
@@ -82,11 +83,12 @@ function choose(id, name) {
   list.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-async function start(file) {
+async function start(file, url = "") {
   upload?.abort();
   seen = { at: 0, bytes: 0, speed: 0 };
   part("name").textContent = file.name;
-  const project = form.elements.project?.value;
+  // An administrator's upload belongs to no project: the field is a name to be typed there.
+  const project = form.elements.project instanceof HTMLSelectElement ? form.elements.project.value : "";
   upload = new window.tus.Upload(file, {
     endpoint: box.dataset.endpoint,
     chunkSize: Number(box.dataset.part),
@@ -113,7 +115,8 @@ async function start(file) {
   });
   show("running");
   const [known] = await upload.findPreviousUploads();
-  if (known) upload.resumeFromPreviousUpload(known);
+  if (url) upload.options.uploadUrl = url;
+  else if (known) upload.resumeFromPreviousUpload(known);
   upload.start();
 }
 
@@ -121,8 +124,23 @@ input.disabled = false;
 input.addEventListener("input", (event) => event.stopPropagation()); // it is no field of the form
 input.addEventListener("change", (event) => {
   event.stopPropagation();
-  if (input.files.length) start(input.files[0]);
+  const [file] = input.files;
+  if (!file) return;
+  if (again && (file.size !== Number(again.dataset.size) || file.name !== again.dataset.name)) {
+    part("name").textContent = file.name;
+    part("figures").textContent = "";
+    show("other");
+  } else start(file, again?.dataset.uploadAgain);
+  again = null;
 });
+input.addEventListener("cancel", () => (again = null));
+for (const button of box.querySelectorAll("[data-upload-again]")) {
+  button.addEventListener("click", () => {
+    again = button;
+    input.value = "";
+    input.click();
+  });
+}
 part("pause").addEventListener("click", () => {
   upload.abort();
   show("paused");

@@ -40,7 +40,7 @@ READING = {
     *("hypervisor.screenshot", "hypervisor.disks", "hypervisor.nics", "hypervisor.mounts"),
     *("hypervisor.size", "hypervisor.presence"),
     *("hypervisor.probe_addresses", "hypervisor.follow_heartbeats"),
-    *("volumes.observe", "volumes.inventory", "volumes.ensure_independent"),
+    *("volumes.observe", "volumes.inventory", "volumes.ensure_independent", "volumes.read_exported"),
 }
 PLAIN: dict[Any, Any] = {
     bytes: b"part",

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from apps.compute.models import Image
 from apps.lifecycle.models import State
 from apps.uploads.models import Upload
-from apps.uploads.services import MOST_PART_BYTES
+from apps.uploads.services import MOST_PART_BYTES, start_upload
+from tests import factories
 from tests.browser.conftest import PICTURES, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.requirement("IM-2")]
@@ -102,7 +103,9 @@ def test_an_upload_goes_on_after_a_reload_and_a_lost_connection_and_becomes_an_i
         lambda: Image.objects.filter(name="debian", state=State.READY).exists(), "no image", seconds=60
     )
     wait_until(
-        lambda: not Upload.objects.exists() and not list(directory.iterdir()), "the upload stayed", seconds=30
+        lambda: not Upload.objects.exists() and not (directory / str(upload.pk)).exists(),
+        "the upload stayed",
+        seconds=30,
     )
 
 
@@ -117,6 +120,35 @@ def test_an_upload_is_paused_resumed_and_given_up(site: Site, page: Page, file: 
     expect(page.get_by_text("Paused.")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Upload complete.")).to_be_visible()
+    Upload.objects.all().delete()
+
+
+def test_an_upload_of_another_browser_is_resumed_with_its_file_only(
+    site: Site, page: Page, file: Path, tmp_path: Path
+) -> None:
+    content = file.read_bytes()
+    owner = factories.actor_for_user(site.owner)
+    upload = start_upload(owner, size=len(content), name=file.name)
+    Upload.objects.filter(pk=upload.pk).update(received=MOST_PART_BYTES)
+    spool = site.platform.instance.var / "uploads"
+    (spool / str(upload.pk)).write_bytes(content[:MOST_PART_BYTES])
+    site.open(page, "/uploads/", site.owner)
+    picture(page, "list")
+    page.get_by_role("link", name=re.compile("Resume")).click()
+    resume = page.get_by_role("button", name=re.compile("Resume.+"))
+    other = tmp_path / "other.qcow2"
+    other.write_bytes(b"something else")
+    with page.expect_file_chooser() as asked:
+        resume.click()
+    asked.value.set_files(other)
+    expect(page.get_by_text("This is another file.")).to_be_visible()
+    with page.expect_file_chooser() as asked:
+        resume.click()
+    asked.value.set_files(file)
+    expect(page.get_by_text("Upload complete.")).to_be_visible()
+    assert Upload.objects.get().pk == upload.pk, "gone on with, not begun anew"
+    whole = (spool / str(upload.pk)).read_bytes()
+    assert hashlib.sha256(whole).digest() == hashlib.sha256(content).digest()
     Upload.objects.all().delete()
 
 

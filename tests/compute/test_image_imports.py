@@ -121,6 +121,36 @@ def test_a_checksum_is_compared_before_anything_is_sent(cloud: Cloud, manager: A
     assert not Upload.objects.exists()
 
 
+@pytest.mark.requirement("IM-5")
+def test_a_checksum_that_is_given_with_the_import_is_compared_and_both_values_are_named(
+    cloud: Cloud, manager: Actor, tenant_a: Tenant, django_capture_on_commit_callbacks: object, spool: Path
+) -> None:
+    content = a_disk()
+    right, wrong = hashlib.sha256(content).hexdigest(), "a" * 64
+    good = import_image(
+        manager, name="r", cluster=cloud.storage, upload=uploaded(manager, content).pk, sha256=right.upper()
+    )
+    bad = import_image(
+        manager, name="w", cluster=cloud.storage, upload=uploaded(manager, content).pk, sha256=wrong
+    )
+    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+        assert imported(good).state == State.READY
+        image = imported(bad)
+    assert image.error["code"] == "image.checksum_mismatch"
+    assert image.error["values"] == {"found": right, "expected": wrong}
+    assert (Upload.objects.count(), list(spool.iterdir()), used(tenant_a, "upload_gib")) == (0, [], 0)
+
+
+@pytest.mark.requirement("IM-5")
+def test_a_second_checksum_or_none_at_all_is_refused_at_its_field(cloud: Cloud, manager: Actor) -> None:
+    upload = uploaded(manager, a_disk(), sha256="b" * 64)
+    for given, said in (("c" * 64, "another checksum"), ("c" * 63, "64 hexadecimal"), ("g" * 64, "64")):
+        with pytest.raises(Invalid, match=said) as refused:
+            import_image(manager, name="x", cluster=cloud.storage, upload=upload.pk, sha256=given)
+        assert list(refused.value.fields) == ["sha256"]
+    assert import_image(manager, name="x", cluster=cloud.storage, upload=upload.pk, sha256="B" * 64)
+
+
 @pytest.mark.requirement("OP-4")
 def test_an_import_that_failed_otherwise_is_retried_with_the_same_upload(
     cloud: Cloud, manager: Actor
@@ -269,3 +299,44 @@ def test_a_url_that_is_not_allowed_is_refused_at_once(
     with pytest.raises(Invalid) as refused:
         import_image(manager, name="u", cluster=cloud.storage, url=url)
     assert list(refused.value.fields) == ["url"]
+
+
+# -- an administrator for a tenant -------------------------------------------------------------------------------------
+
+
+def import_form(cloud: Cloud, upload: Upload, **more: str) -> dict[str, str]:
+    return {
+        "name": "for-a",
+        "cluster": str(cloud.storage.pk),
+        "upload": str(upload.pk),
+        "os_family": "linux",
+        "architecture": "x86_64",
+        "default_disk_gib": "40",
+        **more,
+    }
+
+
+@pytest.mark.parametrize("typed", ["{tenant}", "{tenant} / {project}", "{uid}", "  {tenant} "])
+def test_an_administrator_imports_for_a_tenant_on_the_page(
+    cloud: Cloud, admin: Actor, ada: User, tenant_a: Tenant, typed: str
+) -> None:
+    project = factories.default_project(tenant_a)
+    given = typed.format(tenant=tenant_a.name, project=project.name, uid=project.uid)
+    client = factories.page_client(ada)
+    assert tenant_a.name in client.get("/admin/images/create/").content.decode(), "suggested"
+    form = import_form(cloud, uploaded(admin, a_disk()), project=given)
+    answer = client.post("/admin/images/create/", form)
+    assert answer.status_code == 302, answer.content.decode()
+    image = Image.objects.get(name="for-a")
+    assert (image.tenant, image.project) == (tenant_a, project)
+    assert used(tenant_a, "image") == 1
+
+
+def test_without_a_tenant_it_is_a_base_image_and_an_unknown_one_is_refused_at_its_field(
+    cloud: Cloud, admin: Actor, ada: User
+) -> None:
+    client, upload = factories.page_client(ada), uploaded(admin, a_disk())
+    refused = client.post("/admin/images/create/", import_form(cloud, upload, project="nobody / none"))
+    assert refused.status_code == 422 and "Tenant or project not found." in refused.content.decode()
+    assert client.post("/admin/images/create/", import_form(cloud, upload)).status_code == 302
+    assert Image.objects.get(name="for-a").is_base

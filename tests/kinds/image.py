@@ -13,6 +13,7 @@ from apps.compute.models import Image, ImageCopy, Vm
 from apps.compute.services import image as images
 from apps.compute.services import image_capture
 from apps.compute.services import image_copy as image_copies
+from apps.compute.services.image_export import export_image
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.specs import ImageSpec
 from apps.drivers.specs.storage import MOST_PART_BYTES
@@ -29,6 +30,7 @@ from tests.security.words import (
     A_ADMIN_UNKNOWN,
     A_CREATE,
     A_MANAGE,
+    ADMIN_ONLY,
     IMAGE_SOURCE,
     MARK,
     P_ADMIN,
@@ -152,9 +154,12 @@ CASE = KindCase(
         retry=A_MANAGE,
         copy=A_MANAGE,
         copy_to_base=A_ADMIN_UNKNOWN,
+        export=A_ADMIN_UNKNOWN,
+        download=A_ADMIN_UNKNOWN,
         edit_traits=A_MANAGE,
         delete_copy=A_MANAGE,
-    ),
+    )
+    | {"api:images-download GET": A_ADMIN_UNKNOWN},
     pages=pages(
         "image",
         read="one tab.copies tab.activity menu",
@@ -166,12 +171,14 @@ CASE = KindCase(
         delete_copy=P_MANAGE,
         delete=P_MANAGE,
     )
-    | {"portal:image.copy_to_base GET": P_VIEW, "portal:image.copy_to_base POST": P_ADMIN},
+    | {"portal:image.copy_to_base GET": P_VIEW, "portal:image.copy_to_base POST": P_ADMIN}
+    | {"portal:image.export GET": P_VIEW, "portal:image.export POST": P_ADMIN},
     admin=admin(
         "image",
-        read="one tab.copies tab.activity menu catalogue",
-        acts="create retry copy copy_to_base edit_traits rename delete_copy delete",
-    ),
+        read="one tab.copies tab.download tab.activity menu catalogue",
+        acts="create retry copy copy_to_base export edit_traits rename delete_copy delete",
+    )
+    | {"admin:image.link POST": ADMIN_ONLY},
     key=_own,
     body=lambda w: {
         "name": "new",
@@ -201,6 +208,7 @@ CASE = KindCase(
         "delete": Recipe(lambda environment, image: images.delete_image(environment.admin, image), _copied),
         "copy": Recipe(_copy, _image),
         "delete_copy": Recipe(_delete_copy, _copied),
+        "export": Recipe(lambda environment, image: export_image(environment.admin, image), _image),
         "force_clean": Recipe(FORCE_CLEAN, _copied, gives_up=True),
     },
     stray=_stray,

@@ -50,6 +50,13 @@ SPECIAL = {
 IN_TEMPLATES = {
     "calculator": {"quotas/tenant_limits.html"},
     "camera": {"storage/snapshot_line.html"},
+    "download": {
+        "api/docs.html",
+        "compute/image_download.html",
+        "portal/list_tools.html",
+        "portal/secret_once.html",
+        "portal/tab_monitoring.html",
+    },
     "device-desktop": {"console/screenshot_part.html"},
     "gauge": {"portal/home_attention.html"},
     "hierarchy-2": {"network/vpc_topology.html"},

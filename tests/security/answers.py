@@ -92,6 +92,8 @@ API: Rows = {
     "api:tus POST": "401 no 403 403 no no no  403 403 no no  no",
     "api:tus-one PATCH": "401 404 404 404 no no no  403 no no no  no",
     "api:tus-one DELETE": "401 404 404 404 no no no  403 no no no  no",
+    # The link is ada's.
+    "api:downloads-one GET": "401 404 404 404 404 404 ok  ok ok ok ok  404",
     # What is asked about stands in the query, which is missing here.
     "api:reachability GET": "401 no no no no no no  no no no no  no",
     "api:vpc-ranges GET": A_MEMBER,
@@ -298,6 +300,8 @@ ACCOUNT_OF_SOMEBODY = (
 
 
 PAGES: Rows = {
+    "portal:uploads GET": P_MEMBER,
+    "portal:uploads.delete POST": "login 404 404 404 ok ok elsewhere  login login login login  ok",
     "portal:home GET": P_MEMBER,
     # A bulk action's outcome is its asker's, otto's here, and of who runs the tenant.
     "portal:bulk.one GET": "login 404 404 ok 404 ok elsewhere  login login login login  ok",
@@ -380,6 +384,8 @@ PAGES: Rows = {
 # -- pages of the administration ---------------------------------------------------------------------------------------
 
 ADMIN: Rows = {
+    "admin:uploads GET": ADMIN_ONLY,
+    "admin:uploads.delete POST": ADMIN_ONLY,
     "admin:home GET": ADMIN_ONLY,
     "admin:bulk.one GET": ADMIN_ONLY,
     "admin:search GET": ADMIN_ONLY,

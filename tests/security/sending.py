@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.db import connection, transaction
 from django.urls import reverse
 
@@ -53,6 +54,19 @@ def send(world: World, role: str, route: Route, method: str, owner: str = "") ->
         return world.program(role, of).generic(method, url, data=data, content_type="application/json")
     browser = world.program(role, of) if role in KEYS else world.browser(role)
     return browser.get(url) if method == "GET" else browser.post(url, form_of(world, route))
+
+
+def content_of(response: Any) -> bytes:
+    """Return what was answered, also where it comes piece by piece."""
+    if not response.streaming:
+        return bytes(response.content)
+    if not response.is_async:
+        return b"".join(response.streaming_content)
+
+    async def read() -> bytes:
+        return b"".join([piece async for piece in response.streaming_content])
+
+    return async_to_sync(read)()
 
 
 def keys_owner(row: str) -> str:

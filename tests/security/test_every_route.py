@@ -16,6 +16,7 @@ from tests.security.sending import (
     accepted_before,
     body_of,
     changed,
+    content_of,
     form_of,
     is_api,
     keys_owner,
@@ -78,7 +79,7 @@ def test_each_role_gets_the_answer_of_the_table(row: str, world: World) -> None:
     for role, owner, word in _asked(row):
         with rolled_back() as watch:
             response = send(world, role, ROUTES[name], method, owner)
-            content = b"".join(response.streaming_content) if response.streaming else response.content
+            content = content_of(response)
             found += findings(Exchange(world, row, role, word, response, content, watch))
     assert not found, "\n".join(found)
 

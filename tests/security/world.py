@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from apps.accounts.keys import issue_key
@@ -40,7 +43,9 @@ from apps.portal.actions import name_to_type
 from apps.portal.models import SavedView
 from apps.reconciliation.models import Finding, FindingState
 from apps.tenancy.services.projects import create_project
-from apps.uploads.models import Upload
+from apps.uploads import spool
+from apps.uploads.exports import token_for
+from apps.uploads.models import Export, Upload
 from tests import factories
 from tests.factories import actor_for_user
 from tests.kinds import CASES
@@ -211,6 +216,7 @@ def _fill(world: World, host: Any) -> None:
         "instance-types": world.instance_type.pk,
         "uploads": (upload := _upload(world)).pk,
         "tus": upload.pk,
+        "downloads": _download_link(world),
         "console-tickets": ticket.pk,
         "regions": world.region.name,
         "compute-clusters": world.cluster.pk,
@@ -263,6 +269,22 @@ def _fill(world: World, host: Any) -> None:
 def _upload(world: World) -> Upload:
     PlatformSetting.objects.create(name="image_sources", value=IMAGE_SOURCE, changed_by="test")
     return Upload.objects.create(tenant=world.tenant, project=world.project, name=MARK, size=9, received=4)
+
+
+def _download_link(world: World) -> str:
+    """Return ada's link to a file of an image; the file, always the same one, stands in the spool."""
+    content, ada = MARK.encode(), world.users["ada"]
+    assert ada is not None
+    export = Export.objects.create(
+        id=UUID(int=0xE),
+        resource=world.image,
+        name=f"{MARK}.qcow2",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    spool.write(export.pk, 0, content)
+    return token_for(actor_for_user(ada), export)
 
 
 def _finding(vm: Vm) -> Finding:

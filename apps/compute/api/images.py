@@ -26,6 +26,7 @@ from apps.compute.verbs import (
     IMAGE_DELETE,
     IMAGE_DELETE_COPY,
     IMAGE_EDIT_TRAITS,
+    IMAGE_EXPORT,
     IMAGE_IMPORT,
     IMAGE_RENAME,
     IMAGE_RETRY,
@@ -53,7 +54,11 @@ class ImageBody(serializers.Serializer[Any]):
         help_text="http or https, of a source that the administrator allows.",
     )
     sha256 = serializers.CharField(
-        max_length=64, required=False, allow_blank=True, default="", help_text="Of what `url` leads to."
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Of the whole file, of `upload` or `url`; compared before the import.",
     )
     file = serializers.CharField(
         max_length=255,
@@ -199,6 +204,7 @@ class ImageApi(ResourceApi):
         Action(IMAGE_RETRY),
         Action(IMAGE_COPY_TO_BASE, NewImageBody),
         Action(IMAGE_EDIT_TRAITS, ImageTraitsBody, edit_from_api, immediate=True, bulk=False),
+        Action(IMAGE_EXPORT),
         Action(IMAGE_COPY, ImageClusterBody),
         Action(IMAGE_DELETE_COPY, ImageClusterBody),
     )

@@ -26,7 +26,8 @@ from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import OperationContext
 from apps.quotas.services import release_quota
 from apps.reconciliation.operations.common import keep_remaining, repairing
-from apps.uploads.models import Upload
+from apps.uploads import exports
+from apps.uploads.models import Export, Upload
 from apps.uploads.services import remove as remove_upload
 
 GIB = 1 << 30
@@ -130,4 +131,5 @@ def _settle_imported(image: Image, info: ImageInfo, upload: Upload | None) -> No
 def _settle_deleted(image: Image) -> None:
     if image.tenant_id is not None:
         release_quota(image.tenant_id, {"image": 1})
+    exports.remove(Export.objects.filter(resource=image.pk))
     remove([image])

@@ -9,7 +9,14 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import ImageCopy
 from apps.compute.operations.image_copying import COPY_BEGINS, copied, wait_for_a_host
-from apps.compute.verbs import IMAGE_COPY, IMAGE_DELETE_COPY, LARGEST_IMAGE_BYTES, VM_CREATE, import_takes
+from apps.compute.verbs import (
+    IMAGE_COPY,
+    IMAGE_DELETE_COPY,
+    IMAGE_EXPORT,
+    LARGEST_IMAGE_BYTES,
+    VM_CREATE,
+    import_takes,
+)
 from apps.drivers.errors import DriverError
 from apps.drivers.specs import ImageInfo
 from apps.infrastructure import backends
@@ -73,8 +80,8 @@ def wait_for_copy(run: OperationContext, disk: Disk) -> None:
 
 
 def wait_for_copying_to_stop(run: OperationContext) -> None:
-    """Wait until nothing copies the operation's image, or deletes a copy of it, any more. Raises DriverError."""
-    verbs = (IMAGE_COPY.name, IMAGE_DELETE_COPY.name)
+    """Wait until nothing copies or exports the operation's image, or deletes a copy, any more. Raises DriverError."""
+    verbs = (IMAGE_COPY.name, IMAGE_DELETE_COPY.name, IMAGE_EXPORT.name)
     under_way = Operation.objects.open().filter(target_id=run.target_id, verb__in=verbs)
     if under_way.exists():
         run.step(_("Waiting for copies of the image to stop"))

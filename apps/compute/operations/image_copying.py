@@ -1,9 +1,10 @@
-"""What importing an image and copying it share: waiting for a host that copies, and what is believed of its answer."""
+"""What importing, copying and exporting images share: waiting for a host, and what is believed of its answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from django.utils.translation import gettext_noop as _
 
@@ -16,6 +17,7 @@ from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.selectors import host_in_reach
 from apps.lifecycle.operation_context import OperationContext
 
+T = TypeVar("T")
 #: How long the copying waits for the first host to report.
 PATIENCE = timedelta(minutes=10)
 #: Percent of the whole between which the copying is.
@@ -43,11 +45,19 @@ def wait_for_a_host(run: OperationContext, cluster: StorageCluster) -> None:
 
 
 def copied(run: OperationContext, ask: Callable[[], ImageInfo], *, begins: int = COPY_BEGINS) -> ImageInfo:
-    """Ask a host that copies until it has finished, show how far it is, and return what it says of the image.
+    """Ask a host that copies until it has finished, show how far it is, and return what it says of the image."""
+    late = DriverError(_("The import timed out."), code="operation.deadline", permanent=True)
+    return _checked(answered(run, ask, late, between=(begins, COPY_ENDS)))
 
-    An agent that is still copying says so; the order is then given again.
+
+def answered(
+    run: OperationContext, ask: Callable[[], T], late: DriverError, *, between: tuple[int, int]
+) -> T:
+    """Ask a host for what takes long until it has finished, show how far it is, and return its answer.
+
+    An agent that is still at it says so; the order is then given again.
     """
-    done: list[ImageInfo] = []
+    done: list[T] = []
 
     def finished() -> bool:
         try:
@@ -55,16 +65,16 @@ def copied(run: OperationContext, ask: Callable[[], ImageInfo], *, begins: int =
         except DriverError as error:
             if error.code != STILL_WORKING:
                 raise
-            _report_progress(run, error, begins)
+            _report_progress(run, error, *between)
         return bool(done)
 
     run.wait_until(
         finished,
         within=import_takes(LARGEST_IMAGE_BYTES),
-        error=DriverError(_("The import timed out."), code="operation.deadline", permanent=True),
+        error=late,
         every=1,
     )
-    return _checked(done[0])
+    return done[0]
 
 
 def _checked(info: ImageInfo) -> ImageInfo:
@@ -88,11 +98,11 @@ def _checked(info: ImageInfo) -> ImageInfo:
     )
 
 
-def _report_progress(run: OperationContext, said: DriverError, begins: int) -> None:
+def _report_progress(run: OperationContext, said: DriverError, begins: int, ends: int) -> None:
     """Show how much has been copied, and give the time that so large a file takes."""
     done, total = (said.values.get(name, 0) for name in ("done_bytes", "total_bytes"))
     if not (isinstance(done, int) and isinstance(total, int)):
         return
     if 0 <= done <= total <= LARGEST_IMAGE_BYTES and total:
-        run.progressed(begins + (COPY_ENDS - begins) * done // total)
+        run.progressed(begins + (ends - begins) * done // total)
         run.extend(run.operation.created_at + import_takes(total))

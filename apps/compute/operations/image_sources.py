@@ -61,8 +61,8 @@ def verify(run: OperationContext, upload: Upload) -> None:
         raise _gone() from error
     if found != upload.sha256:
         raise DriverError(
-            _("The SHA-256 checksum of the file is %(found)s, not the one given."),
-            values={"found": found},
+            _("The SHA-256 checksum of the file is %(found)s. Expected: %(expected)s."),
+            values={"found": found, "expected": upload.sha256},
             code="image.checksum_mismatch",
             permanent=True,
             hint=_("Upload the file again, or correct the checksum."),

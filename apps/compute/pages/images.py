@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from apps.compute import selectors
 from apps.compute.filters import ImageFilter
@@ -14,6 +14,7 @@ from apps.compute.image_dialogs import CopyToBaseForm, ImageTraitsForm
 from apps.compute.models import Image, Vm
 from apps.compute.models.vm import Firmware
 from apps.compute.pages.image_copies import image_copies
+from apps.compute.pages.image_download import image_download
 from apps.compute.sorting import IS_BASE
 from apps.compute.verbs import (
     IMAGE_COPY,
@@ -21,6 +22,7 @@ from apps.compute.verbs import (
     IMAGE_DELETE,
     IMAGE_DELETE_COPY,
     IMAGE_EDIT_TRAITS,
+    IMAGE_EXPORT,
     IMAGE_IMPORT,
     IMAGE_RENAME,
     IMAGE_RETRY,
@@ -55,6 +57,7 @@ _OWN = (
     Do(IMAGE_RETRY),
     Do(IMAGE_COPY, form=ImageCopyForm),
     Do(IMAGE_COPY_TO_BASE, form=CopyToBaseForm),
+    Do(IMAGE_EXPORT),
     Do(IMAGE_EDIT_TRAITS, form=ImageTraitsForm),
     Do(IMAGE_RENAME, form=LabelsForm),
     Do(IMAGE_DELETE_COPY, form=ImageDeleteCopyForm, says=_copy_goes, typed_name=True),
@@ -146,6 +149,13 @@ class ImageDetail(DetailPage):
     tabs = (
         OVERVIEW,
         Tab("copies", gettext_lazy("Copies"), "compute/image_copies.html", image_copies),
+        Tab(
+            "download",
+            pgettext_lazy("of an image", "Download"),
+            "compute/image_download.html",
+            image_download,
+            admin=True,
+        ),
         ACTIVITY,
     )
 

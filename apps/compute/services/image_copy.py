@@ -11,7 +11,7 @@ from apps.accounts.access import begin
 from apps.accounts.acts import changes
 from apps.accounts.models import Tenant
 from apps.compute.models import Image, ImageCopy, Vm
-from apps.compute.verbs import IMAGE_COPY, IMAGE_DELETE_COPY
+from apps.compute.verbs import IMAGE_COPY, IMAGE_DELETE_COPY, IMAGE_EXPORT
 from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.regions import ensure_one_region
 from apps.infrastructure.selectors import usable, visible_storage_clusters
@@ -120,8 +120,9 @@ def hold_image_again(vm: Vm) -> None:
 
 
 def stop_copying(change: Change[Any]) -> None:
-    """Ask what copies an image that is to be deleted to stop; the deletion waits until it has."""
-    running = Operation.objects.open().filter(target_id=change.row.pk, verb=IMAGE_COPY.name)
+    """Ask what copies or exports an image that is to be deleted to stop; the deletion waits until it has."""
+    verbs = (IMAGE_COPY.name, IMAGE_EXPORT.name)
+    running = Operation.objects.open().filter(target_id=change.row.pk, verb__in=verbs)
     for operation in running.order_by("pk"):
         cancel(change.actor, operation)
 

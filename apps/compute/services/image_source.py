@@ -24,7 +24,7 @@ from apps.lifecycle.models import Operation
 from apps.uploads.downloading import checked_url
 from apps.uploads.models import Upload
 from apps.uploads.platform_settings import IMAGE_SOURCES
-from apps.uploads.services import hold_for_import, note_import
+from apps.uploads.services import expect_checksum, hold_for_import, note_import
 from apps.uploads.sources import Sources
 
 #: Importable files stand in this directory of the pool.
@@ -64,12 +64,13 @@ def chosen_source(
         if actor.tenant is not None:
             raise forbidden(actor, IMAGE_IMPORT)
         return Source({"source": _in_pool(cluster, file)})
-    if upload is not None:
-        held = hold_for_import(actor, upload, into.tenant_id if into else None)
-        return Source({"upload": str(held.pk)}, held)
-    ensure_allowed_url(url)
     if sha256 and not _SHA256.fullmatch(sha256.lower()):
         raise Invalid({"sha256": [_("64 hexadecimal digits.")]})
+    if upload is not None:
+        held = hold_for_import(actor, upload, into.tenant_id if into else None)
+        expect_checksum(held, sha256)
+        return Source({"upload": str(held.pk)}, held)
+    ensure_allowed_url(url)
     return Source({"url": url, "sha256": sha256.lower()})
 
 

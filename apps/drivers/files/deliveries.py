@@ -5,7 +5,7 @@ import stat
 import time
 from pathlib import Path
 
-from apps.drivers.files.layout import DELIVERED_SUFFIX, PRIVATE
+from apps.drivers.files.layout import DELIVERED_SUFFIX, EXPORTED_SUFFIX, PRIVATE
 from apps.drivers.volume_errors import not_plain
 
 FORGOTTEN_SECONDS = 86400
@@ -43,7 +43,8 @@ def _write_all(file: int, at: int, data: bytes) -> None:
 
 
 def remove_forgotten(directory: Path) -> None:
-    """Remove files of which no part has come for a day."""
-    for path in directory.glob(f"*{DELIVERED_SUFFIX}"):
-        if time.time() - path.lstat().st_mtime > FORGOTTEN_SECONDS:
-            path.unlink(missing_ok=True)
+    """Remove files of which no part has come, or been read, for a day."""
+    for pattern in (f"*{DELIVERED_SUFFIX}", f"*{EXPORTED_SUFFIX}*"):
+        for path in directory.glob(pattern):
+            if time.time() - path.lstat().st_mtime > FORGOTTEN_SECONDS:
+                path.unlink(missing_ok=True)

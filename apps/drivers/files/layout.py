@@ -18,6 +18,7 @@ from apps.drivers.volume_errors import not_plain, silent_pool
 
 SUFFIX = ".qcow2"
 DELIVERED_SUFFIX = ".delivered.partial"
+EXPORTED_SUFFIX = ".exported"
 ANSWER_SECONDS = 3.0
 _deadline = Deadline()
 PASS_THROUGH = 0o711

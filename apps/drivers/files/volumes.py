@@ -10,6 +10,7 @@ from apps.drivers.files import (
     contents,
     copies,
     deliveries,
+    exports,
     image_copies,
     image_import,
     qcow2,
@@ -95,6 +96,15 @@ class FileVolumes:
                 image_import.write_format(_about(path), image_import.read_format(_about(image_path(source))))
                 sync(_about(path))
         return _info(path)
+
+    def ensure_exported(self, spec: ImageSpec) -> Counter:
+        return exports.length(spec)
+
+    def read_exported(self, spec: ImageSpec, at: int) -> Part:
+        return exports.read_image(spec, at)
+
+    def ensure_export_absent(self, spec: ImageSpec) -> None:
+        """Nothing to do: the image's own file is read."""
 
     def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
         path = image_path(spec)

@@ -34,7 +34,7 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VolumeSpec,
 )
-from apps.drivers.specs.storage import CAPTURED, DELIVERED, Part
+from apps.drivers.specs.storage import CAPTURED, DELIVERED, MOST_PART_BYTES, Part
 from apps.drivers.volume_errors import (
     backed_image,
     delivery_lost,
@@ -47,6 +47,8 @@ from apps.drivers.volume_errors import (
 
 GIB = 1 << 30
 PRETEND_SOURCE = "memory:"
+#: Of a pretend image's file: more than one part, and not a whole one at its end.
+MOST_FILE_BYTES = 5 * MOST_PART_BYTES // 2
 QCOW2_HEADER = struct.Struct(">4sIQIIQ")
 
 
@@ -111,6 +113,19 @@ class MemoryVolumes:
                 known = MemoryImage(spec, original.info, original.content)
                 state.put(IMAGES, _key(spec), known)
             return known.info
+
+    def ensure_exported(self, spec: ImageSpec) -> Counter:
+        with self._world.call("volumes.ensure_exported") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            return len(_as_file(state, spec))
+
+    def read_exported(self, spec: ImageSpec, at: int) -> Part:
+        with self._world.call("volumes.read_exported") as state:
+            return _as_file(state, spec)[at : at + MOST_PART_BYTES]
+
+    def ensure_export_absent(self, spec: ImageSpec) -> None:
+        with self._world.call("volumes.ensure_export_absent") as state:
+            pass_or_refuse(state, spec.id, self._fence)
 
     def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
         with self._world.call("volumes.ensure_image_from_snapshot") as state:
@@ -218,6 +233,16 @@ def _images_in(state: State, pool: PoolSpec) -> dict[str, MemoryImage]:
 
 def _key(spec: ImageSpec) -> str:
     return f"{spec.pool.id}/{spec.id}"
+
+
+def _as_file(state: State, spec: ImageSpec) -> bytes:
+    """Return a file of which the same image would be made, but for what the guest in it sees."""
+    known = state.get(IMAGES, _key(spec))
+    if known is None:
+        raise missing_image_file(spec)
+    size = min(max(known.info.stored_bytes, HEAD_BYTES), MOST_FILE_BYTES)
+    header = QCOW2_HEADER.pack(b"QFI\xfb", 3, 0, 0, 16, known.info.virtual_bytes)
+    return (header + f"{_content(state, spec)}\n".encode()).ljust(size, b"\1")
 
 
 def _content(state: State, spec: ImageSpec) -> str:

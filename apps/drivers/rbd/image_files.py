@@ -5,6 +5,7 @@ was left before is removed here first, so that a run killed at any point may be 
 """
 
 import json
+import os
 import re
 import tempfile
 from contextlib import ExitStack
@@ -13,8 +14,19 @@ from pathlib import Path, PurePosixPath
 
 from apps.drivers import tools
 from apps.drivers.bounds import Counter
-from apps.drivers.files import deliveries, image_import, qcow2
-from apps.drivers.files.layout import BASE, SUFFIX, appearing, delivered_path, image_path, reading, sync
+from apps.drivers.files import deliveries, exports, image_import, qcow2
+from apps.drivers.files.layout import (
+    BASE,
+    EXPORTED_SUFFIX,
+    PRIVATE,
+    SUFFIX,
+    appearing,
+    delivered_path,
+    image_path,
+    reading,
+    remove_partials,
+    sync,
+)
 from apps.drivers.files.qemu_img import whole_image
 from apps.drivers.ids import checked_id
 from apps.drivers.rbd.client import RbdClient, failed, is_missing, uri
@@ -60,6 +72,37 @@ class RbdImages:
         if at == 0:
             deliveries.remove_forgotten(self.scratch)
         return deliveries.write(self._delivered(spec), at, data)
+
+    def ensure_exported(self, spec: ImageSpec) -> Counter:
+        """Write the image to a file of this host, for it to be read in parts."""
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        deliveries.remove_forgotten(self.scratch)
+        path = self._exported(spec)
+        if not path.exists():
+            _form, size = self._known(spec)
+            with appearing(path) as partial, ExitStack() as stack:
+                original = self._original(stack, spec)
+                self._convert(spec, size, "-f", "raw", "-O", "qcow2", *PARALLEL, original, str(partial))
+                partial.chmod(PRIVATE)
+        return path.stat().st_size
+
+    def read_exported(self, spec: ImageSpec, at: int) -> Part:
+        """Return a part of that file, which is kept for as long as it is read."""
+        path = self._exported(spec)
+        try:
+            os.utime(path)
+            return exports.read_part(path, at)
+        except FileNotFoundError as error:
+            raise exports.export_lost() from error
+
+    def ensure_export_absent(self, spec: ImageSpec) -> None:
+        """Remove the file, and what a killed run has left of it."""
+        path = self._exported(spec)
+        remove_partials(path)
+        path.unlink(missing_ok=True)
+
+    def _exported(self, spec: ImageSpec) -> Path:
+        return self.scratch / f"{checked_id(spec.id)}{SUFFIX}{EXPORTED_SUFFIX}"
 
     def _delivered(self, spec: ImageSpec) -> Path:
         return delivered_path(self.scratch / f"{checked_id(spec.id)}{SUFFIX}")

@@ -49,11 +49,19 @@ class RbdVolumes:
         return self._image(spec, lambda hosts: hosts.ensure_image(spec, source))
 
     def ensure_delivered(self, spec: ImageSpec, at: int, data: Part) -> Counter:
-        assert self._hosts is not None, "no way to the hosts"
-        return self._hosts().ensure_delivered(spec, at, data)
+        return self._by_host().ensure_delivered(spec, at, data)
 
     def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
         return self._image(spec, lambda hosts: hosts.ensure_image_copy(spec, source))
+
+    def ensure_exported(self, spec: ImageSpec) -> Counter:
+        return self._by_host().ensure_exported(spec)
+
+    def read_exported(self, spec: ImageSpec, at: int) -> Part:
+        return self._by_host().read_exported(spec, at)
+
+    def ensure_export_absent(self, spec: ImageSpec) -> None:
+        self._by_host().ensure_export_absent(spec)
 
     def ensure_image_from_snapshot(self, spec: ImageSpec, source: SnapshotSpec) -> ImageInfo:
         return self._image(spec, lambda hosts: hosts.ensure_image_from_snapshot(spec, source))
@@ -63,8 +71,7 @@ class RbdVolumes:
         with self._cluster.use() as context:
             known = images.info(context, spec)
         if known is None:
-            assert self._hosts is not None, "no way to the hosts"
-            written = write(self._hosts())
+            written = write(self._by_host())
             with self._cluster.use() as context:
                 images.finish(context, spec, written, self._guard)
                 known = written
@@ -164,6 +171,10 @@ class RbdVolumes:
         whoever asks QEMU.
         """
         self._cluster.ask("health")
+
+    def _by_host(self) -> Volumes:
+        assert self._hosts is not None, "no way to the hosts"
+        return self._hosts()
 
     def _job(self, volume_id: str) -> str:
         return f"{self._cluster.pool.id} {volume_id}"

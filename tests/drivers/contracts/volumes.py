@@ -13,7 +13,7 @@ import pytest
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Volumes
 from apps.drivers.specs import PoolKind, PoolSpec, SnapshotSpec, VolumeSource, VolumeSpec
-from apps.drivers.specs.storage import DELIVERED
+from apps.drivers.specs.storage import DELIVERED, MOST_PART_BYTES
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import a_volume, an_image, make_bootable, new_id
 
@@ -102,6 +102,46 @@ class VolumesContract:
         assert volumes.ensure_delivered(image, 0, bytes(512)) == 512
         volumes.ensure_image_absent(image)
         assert volumes.ensure_delivered(image, 0, b"") == (512 if pool.driver == "rbd" else 0)
+
+    @pytest.mark.requirement("IM-3")
+    def test_an_exported_image_is_read_in_parts_and_gives_the_same_image_again(
+        self, volumes: Volumes, pool: PoolSpec, source: str
+    ) -> None:
+        image, again = an_image(pool), an_image(pool)
+        info = volumes.ensure_image(image, source)
+        size = volumes.ensure_exported(image)
+        assert volumes.ensure_exported(image) == size
+        parts = [volumes.read_exported(image, at) for at in range(0, size, MOST_PART_BYTES)]
+        whole = b"".join(parts)
+        assert len(whole) == size
+        assert all(len(part) == MOST_PART_BYTES for part in parts[:-1])
+        assert volumes.read_exported(image, size) == b""
+        assert volumes.read_exported(image, 100) == whole[100 : 100 + MOST_PART_BYTES]
+        assert whole.startswith(b"QFI\xfb")
+
+        for at in range(0, size, MOST_PART_BYTES):
+            volumes.ensure_delivered(again, at, whole[at : at + MOST_PART_BYTES])
+        assert volumes.ensure_image(again, DELIVERED).virtual_bytes == info.virtual_bytes
+
+    @pytest.mark.requirement("IM-3")
+    def test_the_end_of_an_export_leaves_the_image(
+        self, volumes: Volumes, pool: PoolSpec, source: str
+    ) -> None:
+        image = an_image(pool)
+        volumes.ensure_image(image, source)
+        before = volumes.inventory(pool)
+        for _ in range(2):
+            volumes.ensure_exported(image)
+            volumes.ensure_export_absent(image)
+            volumes.ensure_export_absent(image)
+        assert volumes.inventory(pool) == before
+
+    @pytest.mark.requirement("IM-3")
+    def test_an_image_that_is_gone_is_not_exported(self, volumes: Volumes, pool: PoolSpec) -> None:
+        image = an_image(pool)
+        with refused("volumes.image_missing"):
+            volumes.ensure_exported(image)
+        volumes.ensure_export_absent(image)
 
     def test_volumes_and_images_are_observed(self, volumes: Volumes, pool: PoolSpec, source: str) -> None:
         image = an_image(pool)
