@@ -84,18 +84,17 @@ def _move(run: OperationContext, vm: Vm, source: Host, target: Host, region: Reg
         _move_running(run, vm, source, target, region)
         where, presence = find(run, vm, source, target)
     elif where == source and is_failed(source.name):
-        raise _host_failed("vm.source_failed", source)
+        raise _host_failed(source, code="vm.source_failed")
     elif where == source and is_failed(target.name):
         _back_on(run, vm, source, region)
-        raise _host_failed("vm.target_failed", target)
+        raise _host_failed(target, code="vm.target_failed")
     elif where != target:
         _move_stopped(run, vm, source, target)
         presence = Presence.OFF
     run.step(_("Connecting to the network"), 95)
     bind_ports(run, vm, region, ())
-    with suppress(
-        DriverError
-    ):  # its addresses have moved with its memory; the host repeats it once the agent answers
+    # Its addresses have moved with its memory; the host repeats it once the agent answers.
+    with suppress(DriverError):
         tell_guest(backends.hypervisor(target, run), vm)
     return presence
 
@@ -193,7 +192,7 @@ def _back_on(run: OperationContext, vm: Vm, source: Host, region: Region) -> Non
         switch_on(run, hypervisor, vm, source)
 
 
-def _host_failed(code: str, host: Host) -> DriverError:
+def _host_failed(host: Host, *, code: str) -> DriverError:
     return DriverError(
         _("Host %(host)s failed while the VM was being moved."),
         values={"host": host.name},
