@@ -236,6 +236,7 @@ def test_all_disks_of_a_guest_that_writes_are_kept_at_one_instant(
     lab.formatted(disk)
     system = lab.vm.disks[0].volume
     lab.guest.output(f"testdata write /root {MOUNT}")
+    lab.guest.output("until [ -s /run/testdata.acked ]; do usleep 50000; done")
     if not agent:
         stop_the_guest_agent(lab, seconds=6)
     snapshots, held = lab.keep(system, disk, pause=True)
