@@ -13,10 +13,13 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import HaPriority, Power, Vm
 from apps.compute.services.recovery import recover_vm
 from apps.compute.verbs import VM_RECOVER
-from apps.infrastructure.models import Host
+from apps.drivers.specs import VolumeSpec
+from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import NoCapacity, Refused
 from apps.lifecycle.models import Event, Operation, State
+from apps.storage.models import Disk
+from apps.storage.specs import volume_spec
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,12 @@ def moved_from(host: Host, found: Iterable[str]) -> set[str]:
         recovered = recovered.filter(created_at__gte=since)
     moved = Q(pk__in=recovered.values("target_id")) | Q(pk__in=list(found))
     return {str(pk) for pk in Vm.objects.filter(moved).exclude(host=host).values_list("pk", flat=True)}
+
+
+def disks_there(host: Host) -> list[tuple[StorageCluster, VolumeSpec]]:
+    """Return all disks of the VMs that may run on a host, those on their way from or to it among them."""
+    there = Disk.objects.filter(Q(vm__host=host) | Q(vm__next_host=host)).select_related("cluster")
+    return [(disk.cluster, volume_spec(disk)) for disk in there]
 
 
 def recovery_failed_last(vm: Vm) -> bool:

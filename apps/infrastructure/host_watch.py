@@ -7,7 +7,8 @@
 | no | old, as every other host reads it | suspected |
 | no | nobody can say | unknown: nothing is done |
 
-A suspected host is switched off by its management controller, if it has one; an administrator can say that it is off.
+A suspected host is switched off by its management controller, if it has one, or shut out of its storage, if all its
+VMs' disks are on Ceph; an administrator can say that it is off.
 Nothing else makes it certain (`Host.failure`), and only then are its VMs started elsewhere. Where most hosts of a
 cluster are silent at once the fault is more likely here, or in the network: nothing is switched off.
 """
@@ -28,6 +29,7 @@ from apps.infrastructure.failed_hosts import failed_listeners, most_are_silent
 from apps.infrastructure.models import Failure, Host, Liveness
 from apps.infrastructure.report_inbox import LastHeard
 from apps.infrastructure.services.failure import fence_host, readmit_host
+from apps.infrastructure.storage_fencing import storage_fencing
 from apps.infrastructure.verbs import HOST_FENCE, HOST_READMIT
 from apps.lifecycle import push
 from apps.lifecycle.actor import SYSTEM
@@ -98,8 +100,8 @@ def is_silent(heard: LastHeard) -> bool:
 
 
 def may_be_fenced(host: Host) -> bool:
-    """Whether the platform may switch a host off by itself once it is suspected. Read with cluster and controller."""
-    return host.cluster.failover and hasattr(host, "controller")
+    """Whether the platform may fence a host by itself once it is suspected. Read with cluster and controller."""
+    return host.cluster.failover and (hasattr(host, "controller") or not storage_fencing(host).obstacle)
 
 
 def judge(members: Sequence[Host]) -> list[Sight]:
@@ -155,7 +157,7 @@ def _act(sights: Sequence[Sight]) -> None:
             _note(sight)
         host = sight.host
         if sight.heard:
-            if host.failure:
+            if host.failure or host.shut_out:
                 _request(readmit_host, host, HOST_READMIT)
         elif host.failure == Failure.OFF:
             for listen in failed_listeners:
