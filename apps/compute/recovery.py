@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import HaPriority, Power, Vm
 from apps.compute.services.recovery import recover_vm
-from apps.compute.verbs import VM_RECOVER
+from apps.compute.verbs import VM_RECOVER, VM_RETRY
 from apps.drivers.specs import VolumeSpec
 from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.actor import SYSTEM
@@ -34,9 +34,10 @@ def recover_vms(host: Host) -> None:
     deleting = Operation.objects.open().filter(
         resource=OuterRef("pk"), exclusive=True, verb__endswith=".delete"
     )
-    left = Vm.objects.filter(~Exists(deleting), host=host, state=State.READY).exclude(
-        ha_priority=HaPriority.NONE
-    )
+    # One whose creation is under way is created elsewhere. One whose creation had failed waits for its owner's retry.
+    making = Operation.objects.open().filter(resource=OuterRef("pk"), exclusive=True)
+    ready = Q(state=State.READY) | Q(Exists(making), state=State.PENDING)
+    left = Vm.objects.filter(ready, ~Exists(deleting), host=host).exclude(ha_priority=HaPriority.NONE)
     for vm in left.order_by("-power", "-ha_priority", "created_at")[:AT_ONCE]:  # "on" is after "off"
         try:
             recover_vm(SYSTEM, vm)
@@ -49,7 +50,10 @@ def recover_vms(host: Host) -> None:
 def moved_from(host: Host, found: Iterable[str]) -> set[str]:
     """Return the VMs recovered elsewhere since a host was off, and of those found there the ones that are elsewhere."""
     since = host.failed_at
-    recovered = Operation.objects.filter(verb=VM_RECOVER.name, args__contains={"from": str(host.pk)})
+    recovered = Operation.objects.filter(
+        Q(verb=VM_RECOVER.name, args__contains={"from": str(host.pk)})
+        | Q(verb=VM_RETRY.name, args__contains={"left": str(host.pk)})
+    )
     if since is not None:
         recovered = recovered.filter(created_at__gte=since)
     moved = Q(pk__in=recovered.values("target_id")) | Q(pk__in=list(found))

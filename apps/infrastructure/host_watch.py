@@ -48,6 +48,8 @@ OLD_SECONDS = 6.0
 PEERS_EACH = 5
 #: What failed is tried again after this.
 AGAIN = timedelta(seconds=30)
+#: So long a host is given to boot after another one of its cluster has.
+BOOTING = timedelta(minutes=5)
 _SEEN = {
     Liveness.ALIVE: ("host.alive", _("The host’s agent is heard again.")),
     Liveness.NETWORK_FAULT: (
@@ -102,6 +104,19 @@ def is_silent(heard: LastHeard) -> bool:
 def may_be_fenced(host: Host) -> bool:
     """Whether the platform may fence a host by itself once it is suspected. Read with cluster and controller."""
     return host.cluster.failover and (hasattr(host, "controller") or not storage_fencing(host).obstacle)
+
+
+def may_be_booting(host: Host) -> bool:
+    """Whether another host of the cluster has just booted, and this one has been silent since before that.
+
+    Power may have failed for both: switched off while it boots, it would stay off.
+    """
+    booted = Event.objects.filter(
+        code="host.rebooted",
+        at__gt=Now() - BOOTING,
+        resource__in=Host.objects.filter(cluster=host.cluster_id).exclude(pk=host.pk).values("pk"),
+    )
+    return booted.filter(at__gt=host.last_report_at).exists() if host.last_report_at else False
 
 
 def judge(members: Sequence[Host]) -> list[Sight]:
@@ -162,7 +177,9 @@ def _act(sights: Sequence[Sight]) -> None:
         elif host.failure == Failure.OFF:
             for listen in failed_listeners:
                 listen(host)
-        elif sight.liveness == before == Liveness.SUSPECTED and not held and may_be_fenced(host):
+        elif sight.liveness != Liveness.SUSPECTED or before != Liveness.SUSPECTED or held:
+            continue
+        elif may_be_fenced(host) and not may_be_booting(host):
             _request(fence_host, host, HOST_FENCE, suspected=True)  # seen so in two rounds
 
 
