@@ -13,13 +13,15 @@ from apps.agent.fences import Fences
 from apps.agent.long_jobs import LongJobs
 from apps.agent.order_executor import OrderExecutor
 from apps.agent.reporter import Reporter
-from apps.agent.storage_heartbeat import StorageHeartbeat
+from apps.agent.storage_heartbeat import Heartbeats, StorageHeartbeat
 from apps.agent.verbs import table
 from apps.agent.version import VERSION
+from apps.drivers.files import heartbeat
 from apps.drivers.files.layout import passable
 from apps.drivers.host_volumes import HostVolumes
 from apps.drivers.libvirt import LibvirtHypervisor, LibvirtLiveVolumes
 from apps.drivers.orders import queue_of
+from apps.drivers.rbd.heartbeat import RadosHeartbeats
 from apps.drivers.redis_tls import believe_no_public_authority
 from apps.drivers.sealing import Seal
 
@@ -49,7 +51,8 @@ def main() -> None:
         host.name, seal, client, handlers, Fences(Path(settings.state_dir) / "fences.sqlite")
     )
     reporter = Reporter(host.name, seal, client, hypervisor)
-    beat = StorageHeartbeat(host.name, seal, client, lambda: hypervisor.heartbeats.plan)
+    kept_in: dict[str, Heartbeats] = {"file": heartbeat, "rbd": RadosHeartbeats(hypervisor.ceph.key)}
+    beat = StorageHeartbeat(host.name, seal, client, lambda: hypervisor.heartbeats.plan, kept_in)
     hypervisor.connection.on_event = reporter.soon
     app = worker.build(host.name, settings.redis_url, executor.take)
     drop_old_orders(client, host.name)

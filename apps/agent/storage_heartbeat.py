@@ -8,15 +8,14 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import redis.exceptions
 
 from apps.drivers.errors import DriverError
-from apps.drivers.files import heartbeat
 from apps.drivers.reports import write_peers
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import HeartbeatPlan, PeerBeat, PeerReport, PoolSpec
@@ -28,8 +27,16 @@ log = logging.getLogger(__name__)
 PERIOD_SECONDS = 1.0
 STALE_SECONDS = 5.0
 """What was read of a pool longer ago says nothing any more."""
-KINDS = ("file",)
-"""Drivers of pools in which there are heartbeats."""
+
+
+class Heartbeats(Protocol):
+    """Where hosts keep their heartbeats in pools of one driver. Raises OSError or DriverError."""
+
+    def renew(self, pool: PoolSpec, host: str, mark: str) -> None:
+        """Write a host's heartbeat."""
+
+    def look(self, pool: PoolSpec, host: str) -> bytes:
+        """Return what a host's heartbeat holds, b"" when it has none."""
 
 
 @dataclass
@@ -50,7 +57,7 @@ class _Pool:
 
 
 class StorageHeartbeat:
-    """The threads. `plan` is asked again in each round."""
+    """The threads. `plan` is asked again in each round; `kept_in`: by the driver of a pool."""
 
     def __init__(
         self,
@@ -58,13 +65,14 @@ class StorageHeartbeat:
         seal: Seal,
         client: "redis.Redis",
         plan: Callable[[], HeartbeatPlan],
+        kept_in: Mapping[str, Heartbeats],
         period: float = PERIOD_SECONDS,
     ) -> None:
         self._host, self._seal, self._client = host, seal, client
-        self._plan, self._period = plan, period
+        self._plan, self._kept_in, self._period = plan, kept_in, period
         self._life, self._started = uuid.uuid4().hex, time.monotonic()
         self._lock = threading.Lock()
-        self._pools: dict[str, _Pool] = {}
+        self._pools: dict[PoolSpec, _Pool] = {}
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -100,18 +108,18 @@ class StorageHeartbeat:
 
     def _see_pools(self) -> None:
         """Start a thread for each pool that is new, and forget those that are gone; their threads end by themselves."""
-        wanted = {pool.path: pool for pool in self._plan().pools if pool.driver in KINDS}
+        wanted = {pool for pool in self._plan().pools if pool.driver in self._kept_in}
         with self._lock:
-            fresh = [pool for path, pool in wanted.items() if path not in self._pools]
-            self._pools = {path: self._pools.get(path) or _Pool() for path in wanted}
+            fresh = wanted - self._pools.keys()
+            self._pools = {pool: self._pools.get(pool) or _Pool() for pool in wanted}
         for pool in fresh:
             threading.Thread(
                 target=self._beat_on, args=(pool,), name=f"heartbeat {pool.path}", daemon=True
             ).start()
 
     def _beat_on(self, pool: PoolSpec) -> None:
-        count, mine = 0, self._pools.get(pool.path)
-        while mine is not None and self._pools.get(pool.path) is mine:
+        count, mine = 0, self._pools.get(pool)
+        while mine is not None and self._pools.get(pool) is mine:
             count += 1
             try:
                 self._beat(pool, mine, count)
@@ -121,12 +129,14 @@ class StorageHeartbeat:
                 return
 
     def _beat(self, pool: PoolSpec, known: _Pool, count: int) -> None:
-        heartbeat.renew(pool, self._host, f"{self._host} {self._life} {count}\n")
-        renewed = time.monotonic()
-        found = {peer: heartbeat.look(pool, peer) for peer in self._plan().peers}
+        kept, started = self._kept_in[pool.driver], time.monotonic()
+        kept.renew(pool, self._host, f"{self._host} {self._life} {count}\n")
+        with self._lock:
+            known.renewed_at = started  # whoever reads it has done so later
+        found = {peer: kept.look(pool, peer) for peer in self._plan().peers}
         now = time.monotonic()
         with self._lock:
-            known.renewed_at, known.read_at = renewed, now
+            known.read_at = now
             for peer, content in found.items():
                 seen = known.sights.get(peer)
                 if seen is None or seen.content != content:

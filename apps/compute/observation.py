@@ -110,9 +110,7 @@ def take_reports(readings: Sequence[Reading]) -> None:
     """Bring VMs up to what their hosts reported."""
     _see(readings)
     _see_guest_networks(readings)
-    for reading in readings:
-        if reading.rebooted:
-            _start_again(reading)
+    _start_again([reading for reading in readings if reading.rebooted])
     believe_guests()
     _resume(readings)
     _finish_first_boots(readings)
@@ -237,19 +235,24 @@ def _at_rest() -> QuerySet[Vm]:
     return Vm.objects.filter(~Exists(at_work), state=State.READY, power_seen=Power.ON)
 
 
-def _start_again(reading: Reading) -> None:
-    """Start what a power cut or reboot stopped."""
+def _start_again(readings: Sequence[Reading]) -> None:
+    """Start what power cuts or reboots stopped: of all hosts that are back the most important VMs first.
+
+    Operations are carried out in the order of their requests, as many at a time as there are workers.
+    """
     at_work = Operation.objects.open().filter(resource=OuterRef("pk"), exclusive=True)
-    Vm.objects.filter(~Exists(at_work), host_id=reading.host.pk, power_seen=Power.ON).update(
-        power_seen=Power.OFF, pause_reason="", power_seen_at=reading.seen_at
-    )
+    for reading in readings:
+        Vm.objects.filter(~Exists(at_work), host_id=reading.host.pk, power_seen=Power.ON).update(
+            power_seen=Power.OFF, pause_reason="", power_seen_at=reading.seen_at
+        )
+        Event.objects.create(
+            resource=reading.host, code="host.rebooted", message=_("The host was down and is up again.")
+        )
+    hosts = [reading.host.pk for reading in readings]
     stopped = Vm.objects.filter(
-        host_id=reading.host.pk, power=Power.ON, power_seen=Power.OFF, state=State.READY
-    )
-    Event.objects.create(
-        resource=reading.host, code="host.rebooted", message=_("The host was down and is up again.")
-    )
-    for vm in stopped:
+        host_id__in=hosts, power=Power.ON, power_seen=Power.OFF, state=State.READY
+    ).order_by("-ha_priority", "created_at")
+    for vm in stopped if hosts else ():
         _start(vm)
 
 
@@ -278,7 +281,7 @@ def believe_guests() -> None:
         state=State.READY,
         host__last_report_at__gt=Now() - SILENCE,
     )
-    for vm in gone_off[:500]:
+    for vm in gone_off.order_by("-ha_priority", "created_at")[:500]:
         if _lost_with_its_host(vm) or recovery_failed_last(vm):
             _start(vm)
             continue

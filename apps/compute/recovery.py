@@ -12,11 +12,14 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import HaPriority, Power, Vm
 from apps.compute.services.recovery import recover_vm
-from apps.compute.verbs import VM_RECOVER
-from apps.infrastructure.models import Host
+from apps.compute.verbs import VM_RECOVER, VM_RETRY
+from apps.drivers.specs import VolumeSpec
+from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import NoCapacity, Refused
 from apps.lifecycle.models import Event, Operation, State
+from apps.storage.models import Disk
+from apps.storage.specs import volume_spec
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +34,10 @@ def recover_vms(host: Host) -> None:
     deleting = Operation.objects.open().filter(
         resource=OuterRef("pk"), exclusive=True, verb__endswith=".delete"
     )
-    left = Vm.objects.filter(~Exists(deleting), host=host, state=State.READY).exclude(
-        ha_priority=HaPriority.NONE
-    )
+    # One whose creation is under way is created elsewhere. One whose creation had failed waits for its owner's retry.
+    making = Operation.objects.open().filter(resource=OuterRef("pk"), exclusive=True)
+    ready = Q(state=State.READY) | Q(Exists(making), state=State.PENDING)
+    left = Vm.objects.filter(ready, ~Exists(deleting), host=host).exclude(ha_priority=HaPriority.NONE)
     for vm in left.order_by("-power", "-ha_priority", "created_at")[:AT_ONCE]:  # "on" is after "off"
         try:
             recover_vm(SYSTEM, vm)
@@ -46,11 +50,20 @@ def recover_vms(host: Host) -> None:
 def moved_from(host: Host, found: Iterable[str]) -> set[str]:
     """Return the VMs recovered elsewhere since a host was off, and of those found there the ones that are elsewhere."""
     since = host.failed_at
-    recovered = Operation.objects.filter(verb=VM_RECOVER.name, args__contains={"from": str(host.pk)})
+    recovered = Operation.objects.filter(
+        Q(verb=VM_RECOVER.name, args__contains={"from": str(host.pk)})
+        | Q(verb=VM_RETRY.name, args__contains={"left": str(host.pk)})
+    )
     if since is not None:
         recovered = recovered.filter(created_at__gte=since)
     moved = Q(pk__in=recovered.values("target_id")) | Q(pk__in=list(found))
     return {str(pk) for pk in Vm.objects.filter(moved).exclude(host=host).values_list("pk", flat=True)}
+
+
+def disks_there(host: Host) -> list[tuple[StorageCluster, VolumeSpec]]:
+    """Return all disks of the VMs that may run on a host, those on their way from or to it among them."""
+    there = Disk.objects.filter(Q(vm__host=host) | Q(vm__next_host=host)).select_related("cluster")
+    return [(disk.cluster, volume_spec(disk)) for disk in there]
 
 
 def recovery_failed_last(vm: Vm) -> bool:

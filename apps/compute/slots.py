@@ -20,7 +20,7 @@ from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
 from apps.compute.pages.vm_resize import resize_notice
 from apps.compute.reachability import guest_steps, power_steps
-from apps.compute.recovery import moved_from, recover_vms
+from apps.compute.recovery import disks_there, moved_from, recover_vms
 from apps.compute.selectors import visible_images, with_system_disk
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
@@ -133,6 +133,7 @@ STEPS.fill(
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 failed_hosts.failed_listeners.fill(recover_vms)
+failed_hosts.disk_askers.fill(disks_there)
 failed_hosts.moved_askers.fill(moved_from)
 usage.samplers.fill(vm_samples, disk_samples)
 cluster_defaults.fill(create_default_types)

@@ -262,6 +262,8 @@ VM_RECOVER = declare(
         _("Recover on another host"),
         _("Recovering"),
         permission="admin",
+        # Also while it is being created: it is created elsewhere.
+        states=frozenset({State.PENDING, State.READY, State.ERROR}),
         obstacle=_host_must_be_off,
         firm=True,
         supersedes=True,

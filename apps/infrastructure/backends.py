@@ -39,6 +39,7 @@ from apps.drivers.protocols import Controller, Fabric, Hypervisor, Migrations, V
 from apps.drivers.redfish import ControllerAccess, RedfishController
 from apps.drivers.reports import KEPT_SECONDS, HostReport
 from apps.drivers.specs import PeerReport, PoolObservation, PoolSpec, VolumeSpec
+from apps.drivers.storage_fence import StorageFence
 from apps.drivers.usage import USAGE, UsageReading
 from apps.infrastructure import ceph, report_inbox
 from apps.infrastructure.failed_hosts import is_failed
@@ -129,6 +130,16 @@ def fence_clients(
     if fence is None or host.address is None:
         return ()
     return fence(cluster.spec(), _key(cluster), volumes, {host.address}, run.guard)
+
+
+def host_fence(cluster: StorageCluster, run: OperationContext) -> StorageFence:
+    """Return what shuts hosts out of a storage cluster whose driver is in `HOST_FENCES`."""
+    return HOST_FENCES[cluster.driver](cluster.spec(), _key(cluster), run.guard)
+
+
+def client_address(host: Host) -> str | None:
+    """Return the address from which a host reaches storage; None while it is not known."""
+    return host_driver(host).screen_host(host)
 
 
 def fabric(region: Region, run: OperationContext | None = None) -> Fabric:
@@ -352,6 +363,8 @@ POOL_PURGES: dict[str, Callable[[PoolSpec, str], int]] = {"rbd": ceph.purge}
 POOL_FENCES: dict[
     str, Callable[[PoolSpec, str, Sequence[VolumeSpec], Collection[str], Guard], tuple[str, ...]]
 ] = {"rbd": ceph.fence}
+#: Drivers whose storage can refuse everything that a host sends.
+HOST_FENCES: dict[str, Callable[[PoolSpec, str, Guard], StorageFence]] = {"rbd": ceph.host_fence}
 FABRIC_DRIVERS: dict[str, Callable[[Region, Guard | None], Fabric]] = {
     "ovn": _ovn_fabric,
     "memory": _memory_fabric,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from apps.drivers.protocols import Guard, Volumes
 from apps.drivers.specs import PoolObservation, PoolSpec, VolumeSpec
+from apps.drivers.storage_fence import StorageFence
 
 if TYPE_CHECKING:
     from apps.drivers.rbd.cluster import CephCluster
@@ -46,6 +47,13 @@ def fence(
     from apps.drivers.rbd.volumes import RbdVolumes
 
     return RbdVolumes(_connection(spec, key), guard).fence_clients(volumes, hosts)
+
+
+def host_fence(spec: PoolSpec, key: str, guard: Guard | None) -> StorageFence:
+    """Return what shuts hosts out of the cluster of a pool."""
+    from apps.drivers.rbd.host_fence import RbdHostFence
+
+    return RbdHostFence(_connection(spec, key), guard)
 
 
 def _connection(spec: PoolSpec, key: str) -> CephCluster:

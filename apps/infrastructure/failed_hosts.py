@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 from django.utils.translation import gettext_noop as _
 
-from apps.infrastructure.models import Host, Liveness
+from apps.drivers.specs import VolumeSpec
+from apps.infrastructure.models import Host, Liveness, StorageCluster
 from apps.lifecycle import push
 from apps.lifecycle.models import Event
 from apps.lifecycle.slots import Slot
@@ -15,6 +16,8 @@ from apps.lifecycle.slots import Slot
 failed_listeners: Slot[Callable[[Host], None]] = Slot()
 #: Asked, with a host that returns and the VMs found there, which VMs have been moved from it.
 moved_askers: Slot[Callable[[Host, Iterable[str]], Iterable[str]]] = Slot()
+#: Asked, with a host, for all disks of the VMs that may run there, by their storage clusters.
+disk_askers: Slot[Callable[[Host], Iterable[tuple[StorageCluster, VolumeSpec]]]] = Slot()
 
 
 def moved_vms(host: Host, found: Iterable[str]) -> list[str]:
@@ -25,7 +28,7 @@ def moved_vms(host: Host, found: Iterable[str]) -> list[str]:
 
 def returned(host: Host) -> None:
     """Let a host that was off take VMs again. In the transaction that ends the operation."""
-    Host.objects.filter(pk=host.pk).update(failure="", failed_at=None, failed_by="")
+    Host.objects.filter(pk=host.pk).update(failure="", failed_at=None, failed_by="", shut_out=[])
     Event.objects.create(resource=host, code="host.returned", message=_("The host has been taken back."))
     push.resource_changed(host)
 

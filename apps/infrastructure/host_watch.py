@@ -7,8 +7,9 @@
 | no | old, as every other host reads it | suspected |
 | no | nobody can say | unknown: nothing is done |
 
-A suspected host is switched off by its management controller, if it has one; an administrator can say that it is off.
-One in maintenance that no VM is on may be silent: it is rebooted or updated, nothing is done.
+A suspected host is switched off by its management controller, if it has one, or shut out of its storage, if all its
+VMs' disks are on Ceph; an administrator can say that it is off. One in maintenance that no VM is on may be silent: it
+is rebooted or updated, nothing is done.
 Nothing else makes it certain (`Host.failure`), and only then are its VMs started elsewhere. Where most hosts of a
 cluster are silent at once the fault is more likely here, or in the network: nothing is switched off.
 """
@@ -31,6 +32,7 @@ from apps.infrastructure.maintenance import is_spared
 from apps.infrastructure.models import Failure, Host, Liveness
 from apps.infrastructure.report_inbox import LastHeard
 from apps.infrastructure.services.failure import fence_host, readmit_host
+from apps.infrastructure.storage_fencing import storage_fencing
 from apps.infrastructure.verbs import HOST_FENCE, HOST_READMIT
 from apps.lifecycle import push
 from apps.lifecycle.actor import SYSTEM
@@ -49,6 +51,8 @@ OLD_SECONDS = 6.0
 PEERS_EACH = 5
 #: What failed is tried again after this.
 AGAIN = timedelta(seconds=30)
+#: So long a host is given to boot after another one of its cluster has.
+BOOTING = timedelta(minutes=5)
 _SEEN = {
     Liveness.ALIVE: ("host.alive", _("The host’s agent is heard again.")),
     Liveness.NETWORK_FAULT: (
@@ -109,8 +113,21 @@ def is_silent(heard: LastHeard) -> bool:
 
 
 def may_be_fenced(host: Host) -> bool:
-    """Whether the platform may switch a host off by itself once it is suspected. Read with cluster and controller."""
-    return host.cluster.failover and hasattr(host, "controller")
+    """Whether the platform may fence a host by itself once it is suspected. Read with cluster and controller."""
+    return host.cluster.failover and (hasattr(host, "controller") or not storage_fencing(host).obstacle)
+
+
+def may_be_booting(host: Host) -> bool:
+    """Whether another host of the cluster has just booted, and this one has been silent since before that.
+
+    Power may have failed for both: switched off while it boots, it would stay off.
+    """
+    booted = Event.objects.filter(
+        code="host.rebooted",
+        at__gt=Now() - BOOTING,
+        resource__in=Host.objects.filter(cluster=host.cluster_id).exclude(pk=host.pk).values("pk"),
+    )
+    return booted.filter(at__gt=host.last_report_at).exists() if host.last_report_at else False
 
 
 def judge(members: Sequence[Host], spared: Container[UUID] = ()) -> list[Sight]:
@@ -171,14 +188,14 @@ def _act(sights: Sequence[Sight]) -> None:
             _note(sight)
         host = sight.host
         if sight.heard:
-            if host.failure:
+            if host.failure or host.shut_out:
                 _request(readmit_host, host, HOST_READMIT)
         elif host.failure == Failure.OFF:
             for listen in failed_listeners:
                 listen(host)
-        elif sight.spared:
+        elif sight.spared or held or not sight.liveness == before == Liveness.SUSPECTED:
             continue
-        elif sight.liveness == before == Liveness.SUSPECTED and not held and may_be_fenced(host):
+        elif may_be_fenced(host) and not may_be_booting(host):
             _request(fence_host, host, HOST_FENCE, suspected=True)  # seen so in two rounds
 
 

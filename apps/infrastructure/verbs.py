@@ -84,13 +84,14 @@ def _must_be_silent(host: Any) -> Text | None:
 
 
 def _must_be_fenceable(host: Any) -> Text | None:
-    if not hasattr(host, "controller"):
+    # Whether its storage can fence a host that is silent takes queries: the service asks.
+    if not hasattr(host, "controller") and host.liveness == "alive":
         return _("Set a management controller first.")
     return _must_be_silent(host)
 
 
 def _must_be_off(host: Any) -> Text | None:
-    return None if host.failure else _("The host is not marked as off.")
+    return None if host.failure or host.shut_out else _("The host is not marked as off.")
 
 
 REGION_CREATE = declare(
@@ -371,7 +372,7 @@ HOST_SET_CONTROLLER = declare(
 HOST_FENCE = declare(
     Verb(
         "host.fence",
-        _("Power off and recover VMs"),
+        _("Fence and recover VMs"),
         _("Fencing"),
         permission="admin",
         states=frozenset({State.READY}),

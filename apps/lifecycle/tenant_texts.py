@@ -120,6 +120,7 @@ CAUSES: dict[str, TenantText] = {
             "volumes.pool_missing",
             "volumes.pool_forbidden",
             "volumes.implausible",
+            "volumes.shut_out",
         ),
         _STORAGE,
     ),
@@ -299,6 +300,8 @@ CAUSES: dict[str, TenantText] = {
 STEPS: dict[str, str] = {
     "Fencing its disks from %(host)s": _("Fencing the disks"),
     "Powering off %(host)s by its management controller": _("Powering off the failed host"),
+    "Shutting %(host)s out of its storage": _("Shutting the failed host out of its storage"),
+    "Admitting %(host)s to its storage": _("Admitting the host to its storage"),
     "Removing moved VMs from %(host)s": _("Removing moved VMs"),
     "Starting on %(host)s": _("Starting"),
     "Powering off on %(host)s": _("Powering off"),

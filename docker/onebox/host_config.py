@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     from onebox.hosts import Host
 
 CENTRAL_UNITS = ("ovn-central.service", "scloud-central.service")
+LIBVIRT_UNITS = (
+    "libvirtd.socket",
+    "libvirtd-ro.socket",
+    "libvirtd-admin.socket",
+    "libvirtd-tls.socket",
+    "libvirtd.service",
+)
 COMPUTE_UNITS = (
     "openvswitch-switch.service",
     "scloud-network.service",
     "ovn-host.service",
     "scloud-advertisements.service",
     "virtlogd.socket",
-    "libvirtd.socket",
-    "libvirtd-ro.socket",
-    "libvirtd-admin.socket",
-    "libvirtd-tls.socket",
-    "libvirtd.service",
+    *LIBVIRT_UNITS,
     "libvirt-guests.service",
 )
 GUEST_SECONDS = "20"
@@ -98,6 +101,8 @@ def _compute(host: Host) -> None:
     _install(host, "tmpfiles.conf", etc / "tmpfiles.d/scloud.conf")
     for unit in ("libvirtd.socket", "libvirtd-ro.socket"):
         _install(host, "libvirt-socket.conf", etc / f"systemd/system/{unit}.d/scloud.conf")
+    for unit in LIBVIRT_UNITS:
+        _install(host, "libvirt-restarts.conf", etc / f"systemd/system/{unit}.d/restarts.conf")
     _install(host, "libvirt-guests.default", etc / "default/libvirt-guests")
     _install(host, "scloud-network.service", etc / "systemd/system/scloud-network.service")
     _install(host, "scloud-advertisements.service", etc / "systemd/system/scloud-advertisements.service")

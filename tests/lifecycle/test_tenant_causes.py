@@ -29,9 +29,16 @@ OF_HOSTS = {
         "host.alive_again",
         "host.failed_while_drained",
         "host.not_empty",
+        "host.no_storage_fence",
         "controller.ambiguous",
         "controller.failed",
         "controller.refused",
+    ),
+    *(
+        "volumes.not_shut_out",
+        "volumes.own_address",
+        "volumes.readmission_forbidden",
+        "volumes.unknown_client",
     ),
     *("controller.still_on", "controller.strange", "controller.unreachable", "controller.untrusted"),
 }

@@ -13,6 +13,7 @@ from apps.compute.specs import used_seed
 from apps.compute.verbs import VM_CREATE, VM_DELETE, VM_FINISH_FIRST_BOOT, VM_RETRY
 from apps.drivers.errors import DriverError
 from apps.infrastructure import backends
+from apps.infrastructure.failed_hosts import is_failed
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import OperationContext
 from apps.network.operations.ports import ensure_ports_absent
@@ -49,8 +50,12 @@ def delete(run: OperationContext) -> Settle:
     """The definition first, so that nothing uses disks and ports any more; then those."""
     vm, host, region = load_vm(run)
     run.step(_("Removing from %(host)s"), 20, host=host.name)
+    # A host that is certainly off runs nothing. What it still has is found when it is back: it belongs to no VM then.
+    off = is_failed(host.name)
+    reached_by = None if off else host
     try:
-        backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk))
+        if not off:
+            backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk))
     except DriverError as error:
         raise _with_way_out(error) from error
     run.step(_("Removing from the network"), 50)
@@ -59,11 +64,11 @@ def delete(run: OperationContext) -> Settle:
     run.no_way_back()
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
-        backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
+        backends.volumes(disk.cluster, run, host=reached_by).ensure_volume_absent(volume_spec(disk))
     for disk in named_disks(run, vm):
         run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
         remove_copy_point(run, disk)
-        backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
+        backends.volumes(disk.cluster, run, host=reached_by).ensure_volume_absent(volume_spec(disk))
         forget_disk(disk)
     with_snapshots = run.operation.args.get("with_snapshots", False)
     with_eips = run.operation.args.get("release_eips", False)

@@ -7,6 +7,7 @@ from django.db.models import F
 from apps.accounts.acts import changes, renames
 from apps.compute.models import Power, Vm
 from apps.compute.services.image_copy import hold_image_again
+from apps.compute.services.recovery import leave_dead_host
 from apps.compute.verbs import (
     VM_FINISH_FIRST_BOOT,
     VM_POWER_OFF,
@@ -64,11 +65,16 @@ def finish_first_boot(change: Change[Vm]) -> Operation:
 
 
 @changes(VM_RETRY)
-def retry_vm(change: Change[Vm]) -> Operation:
-    """Take up again the creation of a VM that failed; its reservation and addresses are still its own."""
+def retry_vm(change: Change[Vm], *, left: str = "") -> Operation:
+    """Take up again the creation of a VM that failed; its reservation and addresses are still its own.
+
+    On another host if its own is certainly off. `left`: the host that an earlier retry left. Raises NoCapacity.
+    """
     Vm.objects.filter(pk=change.row.pk).update(power=Power.ON)
     hold_image_again(change.row)
-    return change.request()
+    dead = leave_dead_host(change.row)
+    left = str(dead) if dead else left
+    return change.request(args={"left": left} if left else None)
 
 
 rename_vm = renames(VM_RENAME)

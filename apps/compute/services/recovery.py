@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -24,19 +26,29 @@ def recover_vm(change: Change[Vm]) -> Operation:
 
     From here on the row names the new host: that the VM does not run on the old one was certain before.
     """
-    vm, old = change.row, change.row.host_id
-    assert old is not None
-    ensure_settled(vm)
+    ensure_settled(change.row)
     change.bump()
+    old = leave_dead_host(change.row)
+    if old is None:
+        raise NotNow(_("The VM’s host is not known to be off."))
+    return change.request(args={"from": str(old)})
+
+
+def leave_dead_host(vm: Vm) -> UUID | None:
+    """Give a VM another host if its own is certainly off, and return that; else None. Raises NoCapacity.
+
+    Call it with the VM's resource locked. Its operation's args must name the host left: `moved_from` asks for them.
+    """
+    old: UUID | None = vm.host_id
     # Two hosts' rows are changed below: whoever does that takes its turn at the cluster's.
     ComputeCluster.objects.select_for_update(no_key=True).get(pk=vm.cluster_id)
-    if not placement.leave_failed(old, vm.need):
-        raise NotNow(_("The VM’s host is not known to be off."))
+    if old is None or not placement.leave_failed(old, vm.need):
+        return None
     (elsewhere,) = placement.place(vm.cluster, vm.need, reserved=False)
     Vm.objects.filter(pk=vm.pk).update(
         host=elsewhere, power_seen=Power.OFF, pause_reason="", power_seen_at=Now(), boot=F("boot") + 1
     )
-    return change.request(args={"from": str(old)})
+    return old
 
 
 @changes(VM_SET_HA_PRIORITY)

@@ -13,6 +13,7 @@ from apps.drivers.memory.migration import MemoryMigrations
 from apps.drivers.memory.pools import MemoryPool, probe_memory_pool, set_pool
 from apps.drivers.memory.redis_world import RedisWorld
 from apps.drivers.memory.reports import memory_peers, memory_report, memory_usage
+from apps.drivers.memory.storage_fence import MemoryStorageFence
 from apps.drivers.memory.volumes import MemoryVolumes
 from apps.drivers.memory.world import World
 
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryHypervisor",
     "MemoryMigrations",
     "MemoryPool",
+    "MemoryStorageFence",
     "MemoryVolumes",
     "RedisWorld",
     "World",

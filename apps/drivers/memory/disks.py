@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 from apps.drivers.hypervisor_errors import locked_volume, missing_volume
-from apps.drivers.memory.records import DISK_USERS, VOLUMES, MemoryVm, State
+from apps.drivers.memory.records import DISK_USERS, SHUT_OUT, VOLUMES, MemoryVm, State
 from apps.drivers.specs import (
     AttachedDisk,
     DiskAttachment,
@@ -14,6 +14,7 @@ from apps.drivers.specs import (
     ReportedDisk,
     VmDisks,
 )
+from apps.drivers.storage_fence import shut_out_error
 
 GIB = 1 << 30
 
@@ -113,6 +114,8 @@ def _opened(state: State, me: str, disk: DiskAttachment) -> DiskAttachment:
 def _ensure_free(state: State, me: str, vm: MemoryVm, volume_id: str) -> None:
     if state.get(VOLUMES, volume_id) is None:
         raise missing_volume(vm.spec.id, volume_id)
+    if state.get(SHUT_OUT, me.partition("/")[0]) is not None:
+        raise shut_out_error(volume_id)
     if state.get(DISK_USERS, volume_id) not in (None, me):
         raise locked_volume(vm.spec.id, volume_id)
 

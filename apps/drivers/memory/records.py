@@ -118,6 +118,8 @@ DISK_USERS = Table("disk_users", str)
 POOL_KEYS = Table("pool_keys", PoolKey)
 HEARTBEATS = Table("heartbeats", HeartbeatPlan)
 """`host/pool` → the key that the host keeps."""
+SHUT_OUT = Table("shut_out", str)
+"""The hosts whose clients the storage refuses."""
 VPCS = Table("vpcs", VpcSpec)
 VNIS = Table("vnis", str)
 SUBNETS = Table("subnets", SubnetSpec)

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import rados
@@ -23,13 +24,22 @@ class KeptConnections:
     def answers(self, pool: PoolSpec, key: str) -> bool:
         """Return whether the pool has answered. False says nothing of why not."""
         try:
-            connection = self._connection(pool, key)
-            with connection.open_ioctx(pool.path) as context, contextlib.suppress(rados.ObjectNotFound):
+            with self.use(pool, key) as context, contextlib.suppress(rados.ObjectNotFound):
                 context.stat(OBJECT)
         except rados.Error:
-            self.forget(pool.id)
             return False
         return True
+
+    @contextlib.contextmanager
+    def use(self, pool: PoolSpec, key: str) -> Iterator[Any]:
+        """Give the pool's I/O context. Every request over it takes `SECONDS` at most; raises `rados.Error`."""
+        try:
+            connection = self._connection(pool, key)
+            with connection.open_ioctx(pool.path) as context:
+                yield context
+        except rados.Error:
+            self.forget(pool.id)
+            raise
 
     def forget(self, pool_id: str) -> None:
         """Keep the connection to a pool no longer, if there is one. It ends when nobody uses it any more."""

@@ -84,7 +84,7 @@ class RbdClient:
         A kept connection answers within milliseconds. If it does not, a tool (some 0.1 s) says why, or that only the
         connection was broken.
         """
-        if self.kept.answers(pool, self._key(pool)):
+        if self.kept.answers(pool, self.key(pool)):
             return
         done = self._run("rados", pool, "--pool", pool.path, "stat", "rbd_directory")
         if done.status and not is_missing(done):
@@ -106,7 +106,8 @@ class RbdClient:
         with self.configured(pool) as path:
             return tools.run(tool, "--conf", str(path), "--id", pool.user, *arguments, limits=SHORT)
 
-    def _key(self, pool: PoolSpec) -> str:
+    def key(self, pool: PoolSpec) -> str:
+        """Return the key of a pool. Raises `DriverError` while the host has none."""
         try:
             return self._keyring(pool.id).read_text().partition("key = ")[2].strip()
         except FileNotFoundError:

@@ -57,10 +57,15 @@ class CephCluster:
         with self._asking(self._short):
             return self._command(prefix, **arguments)
 
-    def shut_out(self, client: str) -> None:
-        """Put one client ("ip:port/nonce") on the cluster's blocklist, and wait until that holds."""
+    def shut_out(self, client: str, seconds: int = 0) -> None:
+        """Put clients ("ip:port/nonce") on the blocklist, by default for an hour, and wait until that holds."""
         with self._asking(self._short):
-            self._connected().blocklist_add(client)
+            self._connected().blocklist_add(client, seconds)
+
+    def addresses(self) -> str:
+        """Return the addresses of this client as Ceph writes them."""
+        with self._asking(self._short):
+            return str(self._connected().get_addrs())
 
     def close(self) -> None:
         """End the connection."""
@@ -132,7 +137,7 @@ class CephCluster:
         command = json.dumps({"prefix": prefix, "format": "json", **arguments})
         status, answer, words = self._connected().mon_command(command, b"")
         if status == 0:
-            return json.loads(answer)
+            return json.loads(answer) if answer else None
         failed = rados.OSError(words or prefix, errno=-status)
         if -status == errno.ENOENT:
             raise pool_missing(self.pool) from failed

@@ -40,9 +40,11 @@ class Failure(models.TextChoices):
 
 
 class Certainty(models.TextChoices):
-    """Who is certain that a host is off."""
+    """Who is certain that a host is off, or that nothing on it can write."""
 
     CONTROLLER = "controller", gettext_lazy("Management controller")
+    #: It may still run, but none of its VMs can write any more.
+    STORAGE = "storage", gettext_lazy("Storage")
     ADMIN = "admin", gettext_lazy("Administrator")
 
 
@@ -96,6 +98,8 @@ class Host(Kind):
     failure = models.CharField(max_length=16, choices=Failure, blank=True, default="", db_default="")
     failed_at = models.DateTimeField(null=True)
     failed_by = models.CharField(max_length=16, choices=Certainty, blank=True, default="", db_default="")
+    # The storage clusters, by id, that refuse its clients, or may: written before they are told.
+    shut_out = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), editable=False)
 
     @property
     def is_enrolled(self) -> bool:
@@ -123,6 +127,10 @@ class Host(Kind):
             return StateLabel(_("Returning"), "warn", reason=reason, code=Status.RETURNING)
         if self.failure:
             reason = _("It is certain that the host is off. Its VMs are started on other hosts.")
+            if self.failed_by == Certainty.STORAGE:
+                reason = _(
+                    "Its storage refuses everything that it sends. Its VMs are started on other hosts."
+                )
             return StateLabel(_("Off"), "error", reason=reason, code=Status.OFF)
         if self.in_maintenance:
             return self._maintenance_word()

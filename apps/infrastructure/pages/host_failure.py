@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from apps.infrastructure.failed_hosts import most_are_silent
 from apps.infrastructure.maintenance import is_spared
 from apps.infrastructure.models import Failure, Host
+from apps.infrastructure.storage_fencing import storage_fencing
 from apps.infrastructure.survival import Survival, survival
 from apps.lifecycle.stored_messages import rendered_message
 from apps.portal.detail import Properties, Property
@@ -29,10 +30,11 @@ def if_it_dies(host: Any) -> list[tuple[str, str]]:
 
 def fencing_plan(host: Any) -> list[str]:
     """Say what fencing does."""
-    return [
-        _("%(name)s is powered off at once by its management controller.") % {"name": host.name},
-        *_recovered(host),
-    ]
+    if hasattr(host, "controller"):
+        how = _("%(name)s is powered off at once by its management controller.")
+    else:
+        how = _("Ceph refuses everything that %(name)s sends. VMs that still run there lose their disks.")
+    return [how % {"name": host.name}, *_recovered(host)]
 
 
 def confirming_plan(host: Any) -> list[str]:
@@ -92,15 +94,28 @@ def _certainty(host: Any) -> tuple[str, str]:
         return "warn", _(
             "The host is off. VMs that had no room elsewhere are started as soon as there is some."
         )
+    if host.failure == Failure.RETURNING:
+        return "warn", _("The host is being taken back. Until then no VM leaves it.")
     known = getattr(host, "controller", None)
+    if known is not None and not known.check_error:
+        return _unless_stopped(
+            host, _("It is powered off by its management controller, then its VMs are started elsewhere.")
+        )
+    if not storage_fencing(host).obstacle:
+        return _unless_stopped(
+            host, _("Ceph refuses everything that it sends, then its VMs are started elsewhere.")
+        )
     if known is None:
         return "warn", _(
             "It has no management controller: an administrator must confirm that the host is off."
         )
-    if known.check_error:
-        return "warn", _(
-            "Its management controller cannot be used: an administrator must confirm that it is off."
-        )
+    return "warn", _(
+        "Its management controller cannot be used: an administrator must confirm that it is off."
+    )
+
+
+def _unless_stopped(host: Any, what: str) -> tuple[str, str]:
+    """Return what the platform does by itself, unless it does nothing by itself now."""
     if not host.cluster.failover:
         return "warn", _(
             "Automatic failover is disabled in the cluster. An administrator powers the host off."
@@ -114,7 +129,7 @@ def _certainty(host: Any) -> tuple[str, str]:
     )
     if most_are_silent(liveness):
         return "error", _("Automatic failover has stopped: most hosts of the cluster are silent at once.")
-    return "ok", _("It is powered off by its management controller, then its VMs are started elsewhere.")
+    return "ok", what
 
 
 def _vms(host: Any) -> list[tuple[str, str]]:

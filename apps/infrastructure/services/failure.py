@@ -17,15 +17,17 @@ from apps.accounts.acts import changes
 from apps.accounts.secrets import seal
 from apps.accounts.single_line import clean_line
 from apps.infrastructure.models import Certainty, Failure, Host, HostController
+from apps.infrastructure.storage_fencing import storage_fencing
 from apps.infrastructure.verbs import HOST_CONFIRM_OFF, HOST_FENCE, HOST_READMIT, HOST_SET_CONTROLLER
 from apps.lifecycle import push
-from apps.lifecycle.errors import Invalid
+from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.models import Event, Operation
 from apps.lifecycle.requests import Change
 
 MAX_URL, MAX_USER, MAX_PASSWORD, MAX_AUTHORITY = 255, 64, 255, 65_536
 _MARKED = {
     Certainty.CONTROLLER: gettext_noop("The management controller says that the host is off."),
+    Certainty.STORAGE: gettext_noop("The storage refuses everything that the host sends."),
     Certainty.ADMIN: gettext_noop("An administrator has confirmed that the host is off."),
 }
 
@@ -60,7 +62,13 @@ def set_controller(
 
 @changes(HOST_FENCE)
 def fence_host(change: Change[Host], *, suspected: bool = False) -> Operation:
-    """Have the management controller switch the host off. `suspected`: only as long as it is."""
+    """Have the host switched off, or shut out of its storage. `suspected`: only as long as it is. Raises NotNow."""
+    host = change.row
+    if not HostController.objects.filter(host=host).exists() and (why := storage_fencing(host).obstacle):
+        raise NotNow(
+            _("The host has no management controller. Its storage cannot fence it: %(why)s") % {"why": why},
+            hint=_("Power the host off and confirm that it is off."),
+        )
     return change.request(args={"suspected": suspected})
 
 
