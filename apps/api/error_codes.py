@@ -74,6 +74,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "too_complex": (400, "The body has too many values, or is nested too deeply."),
     "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
+    "balancing.plan_changed": (409, "The cluster has changed since the rebalancing was planned."),
     "vm.cannot_move_there": (409, "The chosen host cannot take the VM."),
     "upload.checksum_mismatch": (460, "The data of an upload does not match `Upload-Checksum`."),
     "upload.locked": (409, "Another request is sending data to the upload."),
