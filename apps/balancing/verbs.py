@@ -11,7 +11,7 @@ SET_RULES = declare(
         _("Setting overload rules"),
         permission="admin",
         on_resource=False,
-        icon="adjustments",
+        icon="chart-donut",
     )
 )
 REBALANCE = declare(
@@ -21,7 +21,7 @@ REBALANCE = declare(
         _("Rebalancing"),
         permission="admin",
         on_resource=False,
-        icon="arrows-move",
+        icon="arrows-sort",
     )
 )
 REBALANCE_CANCEL = declare(
@@ -31,6 +31,5 @@ REBALANCE_CANCEL = declare(
         _("Cancelling"),
         permission="admin",
         on_resource=False,
-        icon="x",
     )
 )
