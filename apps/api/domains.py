@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver
 #: Of the portal's own `urls.py`, which asks while it is imported, only `api_routes` come from here.
 DOMAINS = (
     "compute",
+    "balancing",
     "console",
     "reconciliation",
     "storage",

@@ -75,6 +75,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
     "host.cannot_be_emptied": (409, "The cluster cannot take the VMs of the host."),
+    "balancing.plan_changed": (409, "The cluster has changed since the rebalancing was planned."),
     "vm.cannot_move_there": (409, "The chosen host cannot take the VM."),
     "upload.checksum_mismatch": (460, "The data of an upload does not match `Upload-Checksum`."),
     "download.expired": (410, "The download link has expired. Create a new one."),

@@ -69,18 +69,20 @@ def open_batch(
     return kept, kept.pk == batch.pk
 
 
-def carry_out(actor: Actor, batch: Batch, rows: Mapping[str, Any], act: Callable[[Any], Any]) -> int:
+def carry_out(
+    actor: Actor, batch: Batch, rows: Mapping[str, Any], act: Callable[[Any], Any], most: int = MOST
+) -> int:
     """Call `act(row)` for items that have no answer yet, one at least, until BUDGET is spent; return how many are left.
 
     rows: those in view, by what stands in paths. What is not among them is answered first, all at once.
+    most: so many are tried in this call.
     """
     waiting = batch.items.filter(outcome=BatchOutcome.WAITING)
     until = time.thread_time() + BUDGET
     items = list(waiting.order_by("position"))
     _all_not_found(actor, batch, [item.pk for item in items if item.target not in rows])
-    for item in items:
-        if item.target not in rows:
-            continue
+    there = [item for item in items if item.target in rows]
+    for item in there[:most]:
         try:
             _carry_out(item, rows[item.target], act)
         except Refused as error:

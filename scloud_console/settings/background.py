@@ -61,6 +61,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "relieve overloaded hosts": {
+        "task": "balancing.relieve_hosts",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "carry on rebalancings": {
+        "task": "balancing.carry_on",
+        "schedule": 3.0,
+        "options": {"expires": 6},
+    },
+    "forget the balancing log": {
+        "task": "balancing.forget_old",
+        "schedule": 3600.0,
+        "options": {"expires": 600},
+    },
     # Hosts leave counters every 30 s; asked for more often, none is missed and none waits long.
     "collect usage": {"task": "infrastructure.collect_usage", "schedule": 10.0, "options": {"expires": 10}},
     "roll metrics up": {"task": "metrics.roll_up", "schedule": 300.0, "options": {"expires": 300}},

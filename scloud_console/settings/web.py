@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "apps.storage",
     "apps.network",
     "apps.compute",
+    "apps.balancing",
     "apps.console",
     "apps.reconciliation",
     "apps.portal",

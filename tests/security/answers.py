@@ -73,6 +73,17 @@ API: Rows = {
     "api:hosts-drain-plan GET": A_ADMIN_SEES,
     "api:storage-clusters-metrics GET": A_ADMIN_SEES,
     "api:compute-clusters-metrics GET": A_ADMIN_SEES,
+    "api:compute-clusters-balancing GET": A_ADMIN_SEES,
+    "api:compute-clusters-balancing PATCH": A_ADMIN_HIDDEN,
+    "api:compute-clusters-rebalancing-plan GET": A_ADMIN_SEES,
+    **api(
+        "rebalancings",
+        see=A_ADMIN_SEES,
+        create=A_ADMIN,
+        cancel=A_ADMIN_HIDDEN,
+        bulk="",
+    ),
+    **api("balancing-decisions", see=A_ADMIN_SEES, bulk=""),
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN, bulk=A_ADMIN),
     # A ticket is its asker's own: otto's here.
     **api(
@@ -417,9 +428,13 @@ ADMIN: Rows = {
     **admin("region", read="one menu", acts="create change open close delete", many=False),
     **admin(
         "compute_cluster",
-        read="one tab.monitoring tab.hosts tab.vms tab.maintenance tab.types tab.tenants menu",
-        acts="create change permit start_rolling roll_on end_rolling delete",
+        read="one tab.monitoring tab.hosts tab.vms tab.balancing tab.maintenance tab.types tab.tenants menu",
+        acts="create change permit set_balancing start_rolling roll_on end_rolling delete",
     ),
+    "admin:compute_cluster.rebalance GET": ADMIN_ONLY,
+    # No move is chosen.
+    "admin:compute_cluster.rebalance POST": "login 404 404 404 404 404 no  login login login login  403",
+    "admin:compute_cluster.rebalance_cancel POST": ADMIN_ONLY,
     **admin(
         "storage_cluster",
         read="one tab.monitoring menu",

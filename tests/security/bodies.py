@@ -41,6 +41,11 @@ API_BODIES: dict[str, Body] = {
     "api:regions-one PATCH": lambda w: {"label": "New"},
     "api:compute-clusters POST": lambda w: {"region": w.region.name, "name": "new"},
     "api:compute-clusters-one PATCH": lambda w: {"alias": "new"},
+    "api:compute-clusters-balancing PATCH": lambda w: {"enabled": True},
+    "api:rebalancings POST": lambda w: {
+        "cluster": w.cluster.pk,
+        "moves": [dict.fromkeys(("vm", "from_host", "to_host"), str(w.vm.pk))],
+    },
     "api:compute-clusters-permit POST": lambda w: {"open_to_all": True, "tenants": []},
     "api:storage-clusters POST": lambda w: {"region": w.region.name, "name": "new", "path": "/srv/new"},
     "api:storage-clusters-one PATCH": lambda w: {"alias": "new"},
@@ -110,6 +115,14 @@ FORMS: dict[str, Body] = {
     },
     "compute_cluster.change": lambda w: {"name": "new", "cpu_overcommit": "4"},
     "compute_cluster.permit": lambda w: {"open_to_all": "on"},
+    "compute_cluster.set_balancing": lambda w: {
+        "cpu_percent": 80,
+        "memory_percent": 80,
+        "minutes": 5,
+        "margin": 5,
+        "moves_per_hour": 3,
+        "pause_minutes": 30,
+    },
     "storage_cluster.create": lambda w: {
         "region": w.region.pk,
         "name": "new",

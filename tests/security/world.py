@@ -27,6 +27,8 @@ from apps.accounts.recent_proof import PROVED_AT
 from apps.accounts.selectors import visible_resource_roles
 from apps.accounts.sessions import SessionStore
 from apps.audit.models import AuditEntry
+from apps.balancing.models import Decision, Outcome, Rebalancing
+from apps.balancing.verbs import REBALANCE
 from apps.compute.models import Image, InstanceType, Power, Vm
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.services.vm import create_vms
@@ -225,6 +227,8 @@ def _fill(world: World, host: Any) -> None:
         "findings": _finding(vm).pk,
         "in-trouble": _in_trouble(f"{MARK} third vm", world).pk,
         "operations": Operation.objects.get(resource=pending.pk).pk,
+        "balancing-decisions": _decision(world).pk,
+        "rebalancings": _rebalancing(world, vm).pk,
         "bulk": open_batch(actor_for_user(otto), "vm", VM_RESTART, [(str(vm.pk), vm.name)], {})[0].pk,
         "audit": AuditEntry.objects.filter(target_id=vm.pk).order_by("pk")[0].pk,
         "tenants": world.tenant.uid,
@@ -285,6 +289,23 @@ def _download_link(world: World) -> str:
     )
     spool.write(export.pk, 0, content)
     return token_for(actor_for_user(ada), export)
+
+
+def _decision(world: World) -> Decision:
+    now = timezone.now()
+    values = {"host": "h", "measure": "cpu", "percent": 95, "threshold": 85, "minutes": 10, "hosts": 1}
+    return Decision.objects.create(
+        cluster=world.cluster, outcome=Outcome.HELD, values=values, at=now, last_at=now
+    )
+
+
+def _rebalancing(world: World, vm: Vm) -> Rebalancing:
+    actor = actor_for_user(_present(world.users["ada"]))
+    batch, _is_new = open_batch(actor, "vm", REBALANCE, [(str(vm.pk), vm.name)], {})
+    move = {"from": str(vm.host_id), "from_name": "a", "to": str(vm.host_id), "to_name": "b"}
+    return Rebalancing.objects.create(
+        cluster=world.cluster, batch=batch, moves={str(vm.pk): move}, created_at=timezone.now()
+    )
 
 
 def _finding(vm: Vm) -> Finding:

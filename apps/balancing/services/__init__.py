@@ -1,0 +1,1 @@
+"""What administrators change: the rules of a cluster, and rebalancings."""
