@@ -16,7 +16,7 @@ from tests.security.routes import Route, all_routes
 WHAT_ANSWERS = (*ENGINE, "apps/api/", "apps/portal/", "apps/tenancy/")
 
 
-def params_of(item: pytest.Item) -> dict[str, Any]:
+def _params(item: pytest.Item) -> dict[str, Any]:
     """Return what the case is parametrized with."""
     return item.callspec.params  # type: ignore[attr-defined, no-any-return]
 
@@ -26,23 +26,23 @@ def of_route(item: pytest.Item) -> tuple[str, ...]:
 
     A route is a parameter `name`, `row` ("<name> <method>") or `path` (as in the OpenAPI document).
     """
-    params = params_of(item)
+    params = _params(item)
     named = str(params.get("path") or params.get("row") or params.get("name")).partition(" ")[0]
     route = _routes().get(named)
-    return (of_view(route.callback),) if route else ()
+    return (_of_view(route.callback),) if route else ()
 
 
 def of_list(item: pytest.Item) -> tuple[str, ...]:
     """Return the app of the case's list, its parameter `page`."""
-    return (_app(params_of(item)["page"]),)
+    return (_app(_params(item)["page"]),)
 
 
 def of_verb(item: pytest.Item) -> tuple[str, ...]:
     """Return the app that carries out the case's verb, its parameter `verb`."""
-    return (_app(handler_of(params_of(item)["verb"])),)
+    return (_app(handler_of(_params(item)["verb"])),)
 
 
-def of_view(callback: Any) -> str:
+def _of_view(callback: Any) -> str:
     """Return the app that a view, as a URL has it, is in."""
     return _app(getattr(callback, "view_class", None) or getattr(callback, "cls", callback))
 

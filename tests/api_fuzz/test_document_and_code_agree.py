@@ -15,13 +15,14 @@ from schemathesis import Case, GenerationMode
 from tests.api_fuzz.beyond import fields_beyond
 from tests.api_fuzz.operations import all_operations, few, schema
 from tests.api_fuzz.sending import watched
-from tests.api_fuzz.touched import KITS, NAME, paths_of
+from tests.api_fuzz.touched import NAME, paths_of
 from tests.security.world import World
+from tests.touched import WHAT_ANSWERS
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.requirement("IN-1"),
-    pytest.mark.campaign(NAME, paths_of, engine=KITS, share=8),
+    pytest.mark.campaign(NAME, paths_of, engine=WHAT_ANSWERS, share=8),
 ]
 
 #: Their objects' names are data: which there are is looked up.

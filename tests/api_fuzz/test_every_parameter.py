@@ -17,9 +17,10 @@ from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
-from tests.api_fuzz.touched import KITS, paths_of
+from tests.api_fuzz.touched import paths_of
 from tests.security.routes import Route, all_routes
 from tests.security.world import World
+from tests.touched import WHAT_ANSWERS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-5")]
 
@@ -109,7 +110,7 @@ def parameters(asker: Asker, route: Route, patch: pytest.MonkeyPatch) -> list[st
     return sorted(found - {"csrfmiddlewaretoken"})
 
 
-@pytest.mark.campaign("parameters", paths_of, engine=KITS)
+@pytest.mark.campaign("parameters", paths_of, engine=WHAT_ANSWERS)
 @pytest.mark.parametrize("name", NUMBERS)
 def test_no_odd_value_of_a_parameter_is_a_bug(
     name: str, world: World, monkeypatch: pytest.MonkeyPatch

@@ -14,16 +14,17 @@ from tests.api_fuzz import nasty
 from tests.api_fuzz.judging import judge_answer
 from tests.api_fuzz.operations import document, few
 from tests.api_fuzz.sending import watched
-from tests.api_fuzz.touched import KITS, NAME, paths_of
+from tests.api_fuzz.touched import NAME, paths_of
 from tests.security.bodies import API_BODIES
 from tests.security.routes import all_routes
 from tests.security.world import World
+from tests.touched import WHAT_ANSWERS
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.real,
     pytest.mark.requirement("SE-5"),
-    pytest.mark.campaign(NAME, paths_of, engine=KITS),
+    pytest.mark.campaign(NAME, paths_of, engine=WHAT_ANSWERS),
 ]
 
 ROUTES = {route.name: route for route in all_routes()}

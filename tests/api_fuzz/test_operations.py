@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from tests.api_fuzz.judging import judge
 from tests.api_fuzz.operations import all_operations, cases, few
 from tests.api_fuzz.sending import watched
-from tests.api_fuzz.touched import KITS, NAME, paths_of
+from tests.api_fuzz.touched import NAME, paths_of
 from tests.security.words import MARK
 from tests.security.world import World
+from tests.touched import WHAT_ANSWERS
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.real,  # for their time: they need no hosts
     pytest.mark.requirement("SE-1", "SE-5"),
-    pytest.mark.campaign(NAME, paths_of, engine=KITS),
+    pytest.mark.campaign(NAME, paths_of, engine=WHAT_ANSWERS),
 ]
 
 ROLES = ("nobody", "vera", "alice", "ada")

@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 from tests.api_fuzz import nasty
 from tests.api_fuzz.operations import few
 from tests.api_fuzz.sending import watched
-from tests.api_fuzz.touched import KITS, NAME, paths_of
+from tests.api_fuzz.touched import NAME, paths_of
 from tests.security.bodies import FORMS
 from tests.security.routes import Route, all_routes
 from tests.security.world import World
+from tests.touched import WHAT_ANSWERS
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.real,
     pytest.mark.requirement("SE-5"),
-    pytest.mark.campaign(NAME, paths_of, engine=KITS),
+    pytest.mark.campaign(NAME, paths_of, engine=WHAT_ANSWERS),
 ]
 
 ROUTES = {route.name: route for route in all_routes() if route.area != "api"}

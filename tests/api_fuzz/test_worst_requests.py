@@ -20,11 +20,11 @@ from tests.api_fuzz import worst
 from tests.api_fuzz.operations import document
 from tests.api_fuzz.raw import send
 from tests.api_fuzz.test_pages import VIEWS
-from tests.api_fuzz.touched import KITS
 from tests.api_fuzz.worst import JSON, MIB, Body, Cost, measured
 from tests.security.bodies import FORMS
 from tests.security.routes import Route, all_routes
 from tests.security.world import World
+from tests.touched import WHAT_ANSWERS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-8")]
 
@@ -44,7 +44,7 @@ AS_NOBODY = {"larger than allowed", "a name twice at the end", "many parts"}
 AS_OWNER = {"objects that are wrong", "many texts", "escapes", "parts"}
 TOKEN = "a" * 32
 #: In `make test` kinds are sampled too.
-sampled = pytest.mark.campaign("worst requests", ("tests/api_fuzz/", "apps/api/"), engine=KITS)
+sampled = pytest.mark.campaign("worst requests", ("tests/api_fuzz/", "apps/api/"), engine=WHAT_ANSWERS)
 
 _costs: dict[tuple[str, str], tuple[float, int, int, str]] = {}
 

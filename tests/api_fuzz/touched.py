@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.touched import WHAT_ANSWERS, of_route
+from tests.touched import of_route
 
-#: What every request passes through.
-KITS = WHAT_ANSWERS
 NAME = "made-up requests"
 
 

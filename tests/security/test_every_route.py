@@ -32,10 +32,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-1")]
 
 
 def _paths(item: pytest.Item) -> tuple[str, ...]:
-    return ("tests/security/", "tests/kinds/", *of_route(item))
+    return ("apps/accounts/", "tests/security/", "tests/kinds/", *of_route(item))
 
 
-#: In `make test` all routes of the apps that changed, and of the others a share.
+#: In `make test` all routes of the apps that changed, all where what decides about access did, and else a share.
 sampled = pytest.mark.campaign("routes by role", _paths, engine=WHAT_ANSWERS)
 WORDS = {"ok", "no", "login", "elsewhere", "401", "403", "404"}
 #: A second key of the scope `read`, of whom the table's is not: no endpoint lets it change anything either.
